@@ -1,0 +1,54 @@
+# Each target does all of its own set-up: nothing but make and Python 3.11+ is needed.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo up test lint format train evaluate clean
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## One sample picture through the whole service: install, start, segment, stop
+	@$(BIN)/mainmask demo
+
+up: $(VENV)/.installed ## Start everything and keep it: page and API on :8000, Flower on :5555
+	@$(BIN)/mainmask up
+
+test: $(VENV)/.installed-dev ## Every test, against real Postgres, Redis and S3
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## Style, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev ## Put the code into the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+train: $(VENV)/.installed-dev ## Train the bundled checkpoints again (hours; resumes where it stopped)
+	$(BIN)/python -m worker.tiny.train all
+
+evaluate: $(VENV)/.installed-dev ## Measure the bundled checkpoints on held-out scenes
+	$(BIN)/python -m worker.tiny.evaluate
+
+clean: ## Remove the environment, the local stack's data and what the tools cached
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mainmask needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …")'
+	@echo "Creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing mainmask with its servers and models (a minute or two, once) …"
+	@$(PIP_INSTALL) --editable '.[api,worker,local]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing the workshop: tests, linters, training …"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
