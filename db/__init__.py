@@ -1,0 +1,1 @@
+"""All that outlives a process: settings, states, models, queries, object storage, messages, errors."""

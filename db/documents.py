@@ -1,0 +1,201 @@
+"""The job document: what every answer of the API, and every webhook, says of a job. Built here and nowhere else."""
+
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from db.keys import artifact_key
+from db.models import Instance, Job, Stage
+from db.states import JobStatus, Outcome, StageName, StageStatus
+
+
+class UrlSigner(Protocol):
+    """What turns an object's key into a URL that its reader may GET: `db.storage.ObjectStore`."""
+
+    def url(self, key: str) -> str:
+        """A presigned URL."""
+        ...
+
+
+class ErrorDocument(BaseModel):
+    """Why a stage or a job failed."""
+
+    type: str = Field(examples=["invalid-image"], description="Stable code of the cause.")
+    message: str
+
+
+class JobErrorDocument(ErrorDocument):
+    """Why the job failed, and at which stage."""
+
+    stage: StageName
+
+
+class ImageDocument(BaseModel):
+    """The submitted picture, measured upright."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+class InputDocument(BaseModel):
+    """What was submitted."""
+
+    image: ImageDocument
+    description: str | None
+    labels: list[str] | None
+
+
+class StageDocument(BaseModel):
+    """One stage's progress."""
+
+    name: StageName
+    status: StageStatus
+    attempts: int
+    duration_ms: int | None = Field(description="Of the last attempt, from its claim to its end.")
+    error: ErrorDocument | None = Field(description="Of the last attempt that failed.")
+
+
+class CandidateDocument(BaseModel):
+    """A label and the probability, among the candidates, that it names the main object."""
+
+    label: str
+    score: float
+
+
+class MainObjectDocument(CandidateDocument):
+    """The chosen candidate and how clear the choice was."""
+
+    margin: float = Field(description="Its score less the next one's.")
+    ambiguous: bool = Field(description="The margin is too small to be sure.")
+
+
+class MaskDocument(BaseModel):
+    """A mask in COCO's compressed run-length encoding, with SAM's own doubts about it."""
+
+    rle: dict[str, Any] = Field(examples=[{"size": [480, 640], "counts": "PXl02n>1N3N1"}])
+    area: int = Field(description="In pixels.")
+    box: list[float] = Field(description="The tight box around the mask: XYXY, right and bottom exclusive.")
+    predicted_iou: float
+    stability: float
+
+
+class InstanceDocument(BaseModel):
+    """One instance of the main object, in pixels of the upright image."""
+
+    label: str
+    box: list[float] = Field(description="GroundingDINO's box: XYXY.")
+    box_score: float
+    mask: MaskDocument
+    polygons: list[list[float]] = Field(description="Outer outlines: [x1, y1, x2, y2, …], largest first.")
+    mask_url: str
+    cutout_url: str
+    overlay_url: str
+
+
+class ModelDocument(BaseModel):
+    """Which weights ran a stage."""
+
+    stage: StageName
+    name: str
+    revision: str
+    license: str
+
+
+class ResultDocument(BaseModel):
+    """The answer of a succeeded job."""
+
+    outcome: Outcome
+    main_object: MainObjectDocument
+    candidates: list[CandidateDocument]
+    instances: list[InstanceDocument]
+    models: list[ModelDocument]
+
+
+class JobDocument(BaseModel):
+    """A job: what was submitted, where it stands, and its answer."""
+
+    id: UUID
+    status: JobStatus
+    created_at: datetime
+    finished_at: datetime | None
+    input: InputDocument
+    stages: list[StageDocument]
+    result: ResultDocument | None
+    error: JobErrorDocument | None
+    metadata: dict[str, Any]
+
+
+ARTIFACTS = ("mask", "cutout", "overlay")
+
+
+def job_document(job: Job, signer: UrlSigner) -> JobDocument:
+    """The document of a job that was loaded with its stages and instances."""
+    return JobDocument(
+        id=job.id,
+        status=job.status,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        input=InputDocument(
+            image=ImageDocument(sha256=job.image_sha256, width=job.image_width, height=job.image_height),
+            description=job.description,
+            labels=job.labels,
+        ),
+        stages=[_stage(stage) for stage in job.stages],
+        result=_result(job, signer) if job.outcome else None,
+        error=JobErrorDocument.model_validate(job.error) if job.error else None,
+        metadata=job.caller_metadata,
+    )
+
+
+def _stage(stage: Stage) -> StageDocument:
+    duration = (stage.finished_at - stage.started_at) if stage.started_at and stage.finished_at else None
+    return StageDocument(
+        name=stage.name,
+        status=stage.status,
+        attempts=stage.attempts,
+        duration_ms=round(duration.total_seconds() * 1000) if duration else None,
+        error=ErrorDocument.model_validate(stage.error) if stage.error else None,
+    )
+
+
+def _result(job: Job, signer: UrlSigner) -> ResultDocument:
+    by_name = {stage.name: stage for stage in job.stages}
+    classified = by_name[StageName.CLASSIFY].result or {}
+    candidates = [CandidateDocument.model_validate(candidate) for candidate in classified["candidates"]]
+    return ResultDocument.model_validate(
+        {
+            "outcome": job.outcome,
+            "main_object": {
+                **candidates[0].model_dump(),
+                "margin": classified["margin"],
+                "ambiguous": classified["ambiguous"],
+            },
+            "candidates": candidates,
+            "instances": [_instance(instance, signer) for instance in job.instances],
+            "models": [{"stage": stage.name, **stage.model} for stage in job.stages if stage.model],
+        }
+    )
+
+
+def _instance(instance: Instance, signer: UrlSigner) -> InstanceDocument:
+    urls = {
+        f"{artifact}_url": signer.url(artifact_key(instance.job_id, instance.position, artifact))
+        for artifact in ARTIFACTS
+    }
+    return InstanceDocument(
+        label=instance.label,
+        box=instance.box,
+        box_score=instance.box_score,
+        mask=MaskDocument(
+            rle=instance.rle,
+            area=instance.area,
+            box=instance.mask_box,
+            predicted_iou=instance.predicted_iou,
+            stability=instance.stability,
+        ),
+        polygons=instance.polygons,
+        **urls,
+    )

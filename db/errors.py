@@ -1,0 +1,99 @@
+"""Every error that a caller or an operator can meet, one class a cause, each with its own message."""
+
+from typing import ClassVar
+
+
+class MainmaskError(Exception):
+    """Base class: `code` is stable and public, the message is for people.
+
+    Neither names an HTTP status or a retry: `api.problems` and `worker.retries` decide those.
+    """
+
+    code: ClassVar[str] = "internal"
+
+
+class InvalidImage(MainmaskError):
+    """The bytes are no picture that can be read whole."""
+
+    code = "invalid-image"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The image can't be read: {reason}")
+
+
+class ImageTooLarge(MainmaskError):
+    """The picture has more pixels than the settings allow."""
+
+    code = "image-too-large"
+
+    def __init__(self, width: int, height: int, maximum_pixels: int) -> None:
+        super().__init__(
+            f"The image is {width} x {height} pixels, {width * height / 1e6:.0f} megapixels; "
+            f"at most {maximum_pixels / 1e6:.0f} megapixels are taken."
+        )
+
+
+class NoCandidates(MainmaskError):
+    """The description names nothing that could be seen in a picture."""
+
+    code = "no-candidates"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The description names no physical thing, so there is nothing to look for. "
+            "Send `labels` to name it yourself."
+        )
+
+
+class JobNotFound(MainmaskError):
+    """No job has this id."""
+
+    code = "job-not-found"
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"There is no job {job_id}.")
+
+
+class ArtifactNotFound(MainmaskError):
+    """The job has no such picture: it isn't finished, found nothing, or has fewer instances."""
+
+    code = "artifact-not-found"
+
+    def __init__(self, artifact: str, instance: int, reason: str) -> None:
+        super().__init__(f"There is no {artifact} of instance {instance}: {reason}.")
+
+
+class StorageUnavailable(MainmaskError):
+    """The object storage doesn't answer, or answers with a fault of its own."""
+
+    code = "storage-unavailable"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"The object storage is unavailable ({operation}).")
+
+
+class ObjectMissing(MainmaskError):
+    """The object storage answers that it doesn't hold this object."""
+
+    code = "object-missing"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The object storage holds no {key}.")
+
+
+class CheckpointInvalid(MainmaskError):
+    """A model's files are missing, altered or of another architecture."""
+
+    code = "checkpoint-invalid"
+
+    def __init__(self, source: object, reason: str) -> None:
+        super().__init__(f"The checkpoint {source} can't be used: {reason}.")
+
+
+class UnknownProfile(MainmaskError):
+    """No model profile has this name."""
+
+    code = "unknown-profile"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no model profile {name!r}; there are: {', '.join(known)}.")

@@ -1,0 +1,63 @@
+"""The messages: what wakes a worker up. They carry a job's id; Postgres holds all else."""
+
+from functools import lru_cache
+from uuid import UUID
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from db.settings import Settings, settings
+from db.states import StageName
+
+VISIBILITY_TIMEOUT_SECONDS = 3600
+
+
+def celery_app(config: Settings) -> Celery:
+    """Celery, configured alike for those who send and those who consume."""
+    app = Celery("mainmask", broker=config.redis_url)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,  # the results are rows
+        task_routes={name: {"queue": name} for name in StageName},
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,  # a waiting message is any worker's, not the first one's to hoard
+        worker_send_task_events=True,  # Flower watches these
+        task_send_sent_event=True,
+        broker_connection_retry_on_startup=True,
+        # Sending is bounded: the row is the acceptance, so a request doesn't wait for Redis.
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+        },
+        task_publish_retry=False,
+    )
+    return app
+
+
+@lru_cache
+def _sender() -> Celery:
+    return celery_app(settings())
+
+
+def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0) -> bool:
+    """Wake a worker for this stage of the job, after the row is committed; False when Redis can't be reached."""
+    try:
+        _sender().send_task(
+            stage,
+            args=[str(job_id)],
+            queue=stage,
+            task_id=f"{stage}-{job_id}",
+            countdown=delay_seconds or None,
+        )
+    except OperationalError:
+        return False
+    return True
+
+
+def ping() -> None:
+    """One round trip to the broker; raises kombu's `OperationalError` when it doesn't answer."""
+    with _sender().connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)

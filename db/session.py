@@ -1,0 +1,27 @@
+"""The connection to Postgres."""
+
+from functools import lru_cache
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from db.settings import settings
+
+
+@lru_cache
+def session_factory() -> sessionmaker[Session]:
+    """Sessions on the process's one pool. Callers own the transaction: `with factory.begin() as session`."""
+    engine = create_engine(
+        settings().database_url,
+        pool_size=16,
+        max_overflow=16,
+        pool_pre_ping=True,  # a restarted Postgres costs one round trip, not one failed request a connection
+        connect_args={"connect_timeout": 5, "application_name": "mainmask"},
+    )
+    # Rows are read after the commit to build the answer: expiring them would query again.
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def ping(session: Session) -> None:
+    """One round trip; raises SQLAlchemy's error when Postgres doesn't answer."""
+    session.execute(text("SELECT 1"))

@@ -1,0 +1,45 @@
+"""The settings, read once from `MAINMASK_…` environment variables."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set; the unit is in the name. The defaults suit servers on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="MAINMASK_", frozen=True)
+
+    database_url: str = "postgresql+psycopg://mainmask@127.0.0.1:5432/mainmask"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+
+    s3_endpoint_url: str | None = None
+    """None: Amazon's own."""
+    s3_public_endpoint_url: str | None = None
+    """The address that presigned URLs name, where callers reach the storage by another one than the servers."""
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_bucket: str = "mainmask"
+    s3_region: str = "us-east-1"
+    presigned_url_seconds: int = 3600
+
+    profile: str = "tiny"
+    device: str = "auto"
+    """A torch device; `auto` takes CUDA where there is one."""
+    worker_ready_file: Path | None = None
+    """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
+
+    maximum_image_bytes: int = 32 * 1024 * 1024
+    maximum_image_pixels: int = 64_000_000
+    maximum_labels: int = 64
+    maximum_label_characters: int = 128
+    maximum_description_characters: int = 4000
+    maximum_metadata_bytes: int = 16 * 1024
+
+
+@lru_cache
+def settings() -> Settings:
+    """The process's settings; a wrong variable raises pydantic's `ValidationError`, which names it."""
+    return Settings()

@@ -1,0 +1,85 @@
+"""The states of jobs and stages, and which may follow which: pure, no SQL."""
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """A job's state as its caller sees it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class StageStatus(StrEnum):
+    """A stage's state: `pending` waits for the stage before it, `queued` for a worker."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class StageName(StrEnum):
+    """The three stages; also the names of their tasks and queues."""
+
+    CLASSIFY = "classify"
+    DETECT = "detect"
+    SEGMENT = "segment"
+
+    @property
+    def next(self) -> "StageName | None":
+        """The stage that this one hands on to; None after the last."""
+        order = list(StageName)
+        following = order.index(self) + 1
+        return order[following] if following < len(order) else None
+
+
+class Outcome(StrEnum):
+    """What a succeeded job answers."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+
+
+class Instances(StrEnum):
+    """How many instances of the main object the caller wants."""
+
+    BEST = "best"
+    ALL = "all"
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+
+JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED}),
+    JobStatus.RUNNING: TERMINAL,
+    JobStatus.SUCCEEDED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),  # requeued by its caller
+    JobStatus.CANCELED: frozenset(),
+}
+
+STAGE_TRANSITIONS: dict[StageStatus, frozenset[StageStatus]] = {
+    StageStatus.PENDING: frozenset({StageStatus.QUEUED, StageStatus.SKIPPED}),
+    StageStatus.QUEUED: frozenset({StageStatus.RUNNING, StageStatus.SKIPPED}),
+    StageStatus.RUNNING: frozenset({StageStatus.SUCCEEDED, StageStatus.QUEUED, StageStatus.FAILED}),
+    StageStatus.SUCCEEDED: frozenset(),
+    StageStatus.FAILED: frozenset({StageStatus.QUEUED}),
+    StageStatus.SKIPPED: frozenset({StageStatus.QUEUED}),
+}
+
+
+def check_job(source: JobStatus, target: JobStatus) -> None:
+    """Raise ValueError where the table doesn't allow the step: a mistake in the code, never in the data."""
+    if target not in JOB_TRANSITIONS[source]:
+        raise ValueError(f"A job can't go from {source} to {target}.")
+
+
+def check_stage(source: StageStatus, target: StageStatus) -> None:
+    """Raise ValueError where the table doesn't allow the step: a mistake in the code, never in the data."""
+    if target not in STAGE_TRANSITIONS[source]:
+        raise ValueError(f"A stage can't go from {source} to {target}.")

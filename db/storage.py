@@ -1,0 +1,86 @@
+"""The object storage: pictures and masks in an S3 bucket."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, BinaryIO
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from db.errors import ObjectMissing, StorageUnavailable
+from db.settings import Settings, settings
+
+if TYPE_CHECKING:  # a package of types alone
+    from mypy_boto3_s3 import S3Client
+
+MISSING = {"NoSuchKey", "404", "NotFound"}
+
+
+class ObjectStore:
+    """Named bytes in one bucket. Thread-safe; raises `StorageUnavailable` and `ObjectMissing`, never boto's errors."""
+
+    def __init__(self, config: Settings) -> None:
+        self._bucket = config.s3_bucket
+        self._url_seconds = config.presigned_url_seconds
+        self._client = _client(config, config.s3_endpoint_url)
+        self._presigner = _client(config, config.s3_public_endpoint_url or config.s3_endpoint_url)
+
+    def put(self, key: str, body: bytes | BinaryIO, content_type: str) -> None:
+        """Store the bytes, or all that the seekable file holds from its position on."""
+        with _translated("put", key):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+        with _translated("get", key):
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def url(self, key: str) -> str:
+        """A presigned URL to GET the object with; made here, without a request."""
+        return self._presigner.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
+        )
+
+    def ping(self) -> None:
+        """One request; raises `StorageUnavailable` when the bucket can't be reached."""
+        with _translated("ping", self._bucket):
+            self._client.head_bucket(Bucket=self._bucket)
+
+
+def _client(config: Settings, endpoint_url: str | None) -> "S3Client":
+    secret = config.s3_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=config.s3_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        region_name=config.s3_region,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},  # servers other than Amazon's have no bucket subdomains
+            connect_timeout=3,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=32,
+        ),
+    )
+
+
+@contextmanager
+def _translated(operation: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in MISSING:
+            raise ObjectMissing(key) from error
+        raise StorageUnavailable(operation) from error
+    except BotoCoreError as error:
+        raise StorageUnavailable(operation) from error
+
+
+@lru_cache
+def object_store() -> ObjectStore:
+    """The process's one store: boto's clients are costly to make and safe to share."""
+    return ObjectStore(settings())
