@@ -1,0 +1,1 @@
+"""The submission API: thin HTTP over `db`, without torch."""

@@ -1,0 +1,30 @@
+"""The FastAPI application: `uvicorn api.app:create_app --factory`."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import problems
+from api.body_limit import BodyLimit
+from api.routes import health, jobs
+from db.settings import settings
+
+# The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
+BASE64_GROWTH = 4 / 3
+OTHER_FIELDS_BYTES = 256 * 1024
+
+
+def create_app() -> FastAPI:
+    """Build the application from the process's settings."""
+    app = FastAPI(
+        title="mainmask",
+        version=version("mainmask"),
+        summary="A picture and some words in, the precise mask of the picture's main object out.",
+        openapi_tags=[{"name": "jobs"}, {"name": "health"}],
+    )
+    app.include_router(jobs.router)
+    app.include_router(health.router)
+    problems.install(app)
+    maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
+    app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
+    return app

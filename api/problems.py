@@ -1,0 +1,137 @@
+"""RFC 9457 problem documents: the one table that maps errors to statuses."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+
+from api.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from db.errors import (
+    ArtifactNotFound,
+    ImageTooLarge,
+    InvalidImage,
+    JobNotFound,
+    MainmaskError,
+    StorageUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+TYPE_BASE = "https://mainmask.dev/problems/"
+RETRY_AFTER_SECONDS = 5
+
+STATUSES: dict[type[MainmaskError], HTTPStatus] = {
+    ArtifactNotFound: HTTPStatus.NOT_FOUND,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ImageTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidImage: HTTPStatus.UNPROCESSABLE_ENTITY,
+    JobNotFound: HTTPStatus.NOT_FOUND,
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+class FieldError(BaseModel):
+    """One field of the request that isn't right."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = Field(description="A stable URI for the cause.")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+def problem_response(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The answer for one error."""
+    problem = Problem(type=TYPE_BASE + code, title=status.phrase, status=status, detail=detail, errors=errors)
+    return JSONResponse(
+        problem.model_dump(exclude_none=True),
+        status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """What a route declares in the OpenAPI document for these errors."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        int(status): {"model": Problem, "description": status.phrase, "content": {"application/problem+json": schema}}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+    app.add_exception_handler(MainmaskError, _on_known)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OperationalError, _on_database)
+    app.add_exception_handler(InterfaceError, _on_database)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def _on_known(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MainmaskError)  # noqa: S101 - what it is registered for
+    status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return problem_response(status, error.code, str(error), headers=_retry_after(status))
+
+
+def _on_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    fields = [
+        FieldError(
+            field=".".join(str(part) for part in found["loc"]) or "body",
+            message=found["msg"].removeprefix("Value error, "),
+        )
+        for found in error.errors()
+    ]
+    detail = "; ".join(f"{field.field}: {field.message}" for field in fields)
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=fields)
+
+
+def _on_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "-")
+    return problem_response(status, code, str(error.detail), headers=error.headers)
+
+
+def _on_database(_: Request, error: Exception) -> JSONResponse:
+    logger.warning("the database is unavailable: %s", error)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return problem_response(
+        status, "database-unavailable", "The database is unavailable.", headers=_retry_after(status)
+    )
+
+
+def _on_unexpected(_: Request, error: Exception) -> JSONResponse:
+    # Starlette logs the traceback after this answer; the caller is told nothing of the inside.
+    del error
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server met an unexpected error.")
+
+
+def _retry_after(status: HTTPStatus) -> dict[str, str] | None:
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None

@@ -1,0 +1,58 @@
+"""Is the process alive, and can it serve?"""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from db import messages, session
+from db.storage import object_store
+
+logger = logging.getLogger(__name__)
+router = APIRouter(tags=["health"])
+
+
+class Readiness(BaseModel):
+    """Which of the servers behind the API answer."""
+
+    ready: bool
+    checks: dict[str, bool]
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={int(HTTPStatus.SERVICE_UNAVAILABLE): {"model": Readiness}})
+def readyz(response: Response) -> Readiness:
+    """200 when Postgres, Redis and S3 answer, else 503; the body says which does not."""
+    checks = {name: _answers(name, ping) for name, ping in PINGS.items()}
+    ready = all(checks.values())
+    if not ready:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return Readiness(ready=ready, checks=checks)
+
+
+def _ping_database() -> None:
+    with session.session_factory()() as opened:
+        session.ping(opened)
+
+
+PINGS: dict[str, Callable[[], None]] = {
+    "database": _ping_database,
+    "redis": messages.ping,
+    "storage": lambda: object_store().ping(),
+}
+
+
+def _answers(name: str, ping: Callable[[], None]) -> bool:
+    try:
+        ping()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it isn't ready
+        logger.warning("%s does not answer: %s", name, error)
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""Submit a job, ask for it, fetch its pictures."""
+
+from http import HTTPStatus
+from typing import Annotated, BinaryIO, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from uuid_utils.compat import uuid7
+
+from api import images
+from api.problems import responses
+from api.submissions import JsonSubmission, MultipartSubmission, SubmissionFields, reading
+from db import jobs, messages
+from db.documents import JobDocument, job_document
+from db.errors import ArtifactNotFound
+from db.keys import artifact_key, image_key
+from db.models import Job
+from db.session import session_factory
+from db.settings import settings
+from db.states import TERMINAL, StageName
+from db.storage import object_store
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+POLL_AFTER_SECONDS = 1
+
+REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": MultipartSubmission.model_json_schema()},
+            "application/json": {"schema": JsonSubmission.model_json_schema()},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    openapi_extra=REQUEST_BODY,
+    responses=responses(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def submit(request: Request, response: Response) -> JobDocument:
+    """Submit a picture with a description or labels. The job is accepted when this answers 202."""
+    async with reading(request) as (fields, image):
+        job = await run_in_threadpool(accept, fields, image)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    return job_document(job, object_store())
+
+
+def accept(fields: SubmissionFields, image: BinaryIO) -> Job:
+    """Image to S3, row to Postgres, then the message: in this order, a job that was answered for can't be lost."""
+    header = images.inspect(image, settings())
+    new = jobs.NewJob(
+        id=uuid7(),
+        description=fields.description if not fields.labels else None,
+        labels=fields.labels,
+        instances_wanted=fields.instances,
+        profile=settings().profile,
+        image_sha256=header.sha256,
+        image_width=header.width,
+        image_height=header.height,
+        image_bytes=header.size_bytes,
+        caller_metadata=fields.metadata,
+    )
+    object_store().put(image_key(new.id), image, header.content_type)
+    with session_factory().begin() as session:
+        job = jobs.create(session, new)
+    messages.send(StageName.CLASSIFY, job.id)
+    return job
+
+
+@router.get("/{job_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
+def show(job_id: UUID, response: Response) -> JobDocument:
+    """The job as it stands; `result` is there once it has succeeded."""
+    job = find(job_id)
+    if job.status not in TERMINAL:
+        response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    return job_document(job, object_store())
+
+
+@router.get(
+    "/{job_id}/{artifact}",
+    status_code=HTTPStatus.TEMPORARY_REDIRECT,
+    response_class=RedirectResponse,
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def fetch(
+    job_id: UUID,
+    artifact: Literal["mask", "cutout", "overlay"],
+    instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
+) -> str:
+    """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
+    job = find(job_id)
+    if job.status not in TERMINAL:
+        raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")
+    if instance >= len(job.instances):
+        raise ArtifactNotFound(artifact, instance, f"the job found {len(job.instances)} instances")
+    return object_store().url(artifact_key(job_id, instance, artifact))
+
+
+def find(job_id: UUID) -> Job:
+    """The job with its stages and instances; raises `JobNotFound`."""
+    with session_factory()() as session:
+        return jobs.get(session, job_id)
