@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api import problems
 from api.body_limit import BodyLimit
-from api.routes import health, jobs
+from api.routes import health, home, jobs
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -22,6 +22,7 @@ def create_app() -> FastAPI:
         summary="A picture and some words in, the precise mask of the picture's main object out.",
         openapi_tags=[{"name": "jobs"}, {"name": "health"}],
     )
+    app.include_router(home.router)
     app.include_router(jobs.router)
     app.include_router(health.router)
     problems.install(app)

@@ -26,20 +26,23 @@ def celery_app(config: Settings) -> Celery:
         worker_send_task_events=True,  # Flower watches these
         task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
-        # Sending is bounded: the row is the acceptance, so a request doesn't wait for Redis.
-        broker_transport_options={
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-            "socket_timeout": 5,
-            "socket_connect_timeout": 2,
-        },
-        task_publish_retry=False,
+        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS},
     )
     return app
 
 
 @lru_cache
 def _sender() -> Celery:
-    return celery_app(settings())
+    """Sending is bounded: the row is the acceptance, so neither a request nor a worker waits long for Redis."""
+    app = celery_app(settings())
+    app.conf.task_publish_retry = False
+    app.conf.broker_transport_options |= {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "max_retries": 1,
+        "interval_start": 0,
+    }
+    return app
 
 
 def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0) -> bool:
