@@ -1,6 +1,6 @@
 """Every error that a caller or an operator can meet, one class a cause, each with its own message."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MainmaskError(Exception):
@@ -10,6 +10,16 @@ class MainmaskError(Exception):
     """
 
     code: ClassVar[str] = "internal"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its message: Celery sends exceptions to those who watch, and can't know the arguments."""
+        return _restore, (type(self), str(self))
+
+
+def _restore(kind: type[MainmaskError], message: str) -> MainmaskError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    return error
 
 
 class InvalidImage(MainmaskError):

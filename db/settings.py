@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     profile: str = "tiny"
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
+    torch_threads: int = 1
+    """CPU threads of one model call. The worker's threads run calls side by side: more than the cores there are, all
+    calls together, makes each of them many times slower."""
     worker_ready_file: Path | None = None
     """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
 

@@ -1,0 +1,36 @@
+"""Errors: stable codes, and messages that survive a journey between processes."""
+
+import pickle
+
+import pytest
+
+from db import errors
+from db.errors import MainmaskError
+
+ALL = [
+    errors.InvalidImage("it is empty."),
+    errors.ImageTooLarge(20_000, 20_000, 64_000_000),
+    errors.NoCandidates(),
+    errors.JobNotFound("0199"),
+    errors.ArtifactNotFound("mask", 1, "the job found 1 instances"),
+    errors.StorageUnavailable("get"),
+    errors.ObjectMissing("jobs/0199/image"),
+    errors.CheckpointInvalid("tiny", "it is broken"),
+    errors.UnknownProfile("huge", ["tiny"]),
+]
+
+
+def test_every_error_is_listed_here_with_a_code_of_its_own() -> None:
+    """No two errors share a code, and none was forgotten in this file."""
+    assert {type(error) for error in ALL} == set(MainmaskError.__subclasses__()) & {
+        value for value in vars(errors).values() if isinstance(value, type)
+    }
+    assert len({error.code for error in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: error.code)
+def test_an_error_is_pickled_whole(error: MainmaskError) -> None:
+    """Celery pickles what a task raises: its class and message come through unchanged."""
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
