@@ -1,0 +1,5 @@
+"""`python -m mainmask` is the command `mainmask`."""
+
+from mainmask.cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`."""
+
+from typing import Annotated
+
+import typer
+
+import mainmask
+from mainmask.commands.demo import demo
+from mainmask.commands.segment import segment
+from mainmask.commands.up import up
+
+EPILOG = (
+    "Exit codes: 0 done · 1 the job failed · 2 wrong usage, or a file that cannot be read or written · "
+    "3 the service cannot be reached · 4 nothing was found · 5 the service rejected the request · 6 timed out · "
+    "7 a local stack is already running · 8 the local stack did not start · 130 Ctrl-C"
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EPILOG)(up)
+app.command(epilog=EPILOG)(demo)
+app.command(epilog=EPILOG)(segment)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mainmask {mainmask.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)]
+
+
+@app.callback(epilog=EPILOG)
+def _mainmask(version: Version = False) -> None:
+    """An image and some words in, the mask of the image's main object out.
+
+    Start with `mainmask demo`; or `mainmask up`, and in another terminal:
+
+      mainmask segment photo.jpg --text "The man skiing on his new snowboard!"
+    """
+
+
+def main() -> None:
+    """What the command `mainmask` runs."""
+    app(prog_name="mainmask")

@@ -1,0 +1,176 @@
+"""The Python client of the service's HTTP API."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Self
+
+import httpx
+
+from mainmask.errors import JobFailed, JobTimedOut, ServiceUnreachable
+from mainmask.jobs import Job
+from mainmask.polling import Polling
+from mainmask.transport import Transport
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+UNREACHABLE_SECONDS = 15.0
+"""For how long `wait` puts up with a service that does not answer, because it may be starting again."""
+
+Image = str | Path | bytes | BinaryIO
+Artifact = Literal["mask", "cutout", "overlay"]
+Instances = Literal["best", "all"]
+
+
+class Client:
+    """A connection to a service; close it, or use it in a `with` block. Not for several threads at once."""
+
+    def __init__(self, base_url: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
+        """Connects when it is first used.
+
+        Args:
+            base_url: the service's; else the environment's `MAINMASK_URL`, else the local stack's usual address.
+            transport: httpx's, for networks that need a special one, and for tests.
+
+        Raises:
+            BadServiceUrl: it is no http or https URL.
+        """
+        url = base_url or os.environ.get("MAINMASK_URL") or DEFAULT_URL
+        self._transport = Transport(url, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def submit(
+        self,
+        image: Image,
+        description: str | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        instances: Instances = "best",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Hand a job in, and return it as it was accepted.
+
+        Args:
+            image: a path, the file's bytes, or a file opened for reading bytes.
+            description: a sentence on the picture; what it names are the candidates for the main object.
+            labels: the candidates themselves, instead of a description.
+            instances: only the best match of the main object, or all.
+            metadata: anything of the caller's own that JSON can hold; the job carries it along.
+
+        Raises:
+            OSError: the image cannot be read.
+            RequestRejected: the service refuses it, and says why.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        form: dict[str, Any] = {"instances": instances}
+        if description is not None:
+            form["description"] = description
+        if labels is not None:
+            form["labels"] = list(labels)
+        if metadata is not None:
+            form["metadata"] = json.dumps(metadata)
+        return self._transport.submit(_content(image), form)
+
+    def get(self, job_id: str) -> Job:
+        """The job as it is now.
+
+        Raises:
+            JobNotFound: there is none of this id.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        job, _ = self._transport.job(job_id)
+        return job
+
+    def wait(
+        self,
+        job: Job | str,
+        *,
+        timeout_seconds: float = 300.0,
+        on_change: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Return the job once it has succeeded. It asks often at first, then ever more rarely, at most every 2 s.
+
+        Args:
+            job: the job, or its id.
+            timeout_seconds: when to give up.
+            on_change: called with the job whenever it differs from the time before, also with the first and the last.
+
+        Raises:
+            JobFailed: it ended in another way.
+            JobTimedOut: it has not ended in time.
+            JobNotFound, ServiceUnreachable, UnexpectedAnswer: as of `get`; a short silence is put up with.
+        """
+        job_id = _id(job)
+        seen: Job | None = None
+        for current in self._answers(job_id, Polling(timeout_seconds)):
+            if on_change and current != seen:
+                on_change(current)
+            seen = current
+            if current.status == "succeeded":
+                return current
+            if current.ended:
+                raise JobFailed(current)
+        raise JobTimedOut(job_id, timeout_seconds)
+
+    def _answers(self, job_id: str, polling: Polling) -> Iterator[Job]:
+        """The job again and again, at least once, until the polling's deadline."""
+        while True:
+            retry_after_seconds = 0.0
+            try:
+                job, retry_after_seconds = self._transport.job(job_id)
+            except ServiceUnreachable as error:
+                if polling.is_over() or polling.silent_seconds() > UNREACHABLE_SECONDS:
+                    raise
+                retry_after_seconds = error.retry_after_seconds
+            else:
+                polling.answered()
+                yield job
+                if polling.is_over():
+                    return
+            polling.pause(retry_after_seconds)
+
+    def segment(  # noqa: PLR0913 - what `submit` and `wait` take
+        self,
+        image: Image,
+        description: str | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        instances: Instances = "best",
+        metadata: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 300.0,
+        on_change: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Submit a job and wait for its result: takes and raises what `submit` and `wait` do."""
+        job = self.submit(image, description, labels=labels, instances=instances, metadata=metadata)
+        return self.wait(job, timeout_seconds=timeout_seconds, on_change=on_change)
+
+    def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
+        """The PNG of one instance: its mask, the cut-out with a transparent background, or the overlay for the eye.
+
+        Raises:
+            JobNotFound: there is no such job.
+            RequestRejected: it has no such instance.
+            ServiceUnreachable, UnexpectedAnswer: the service or its storage does not work.
+        """
+        return self._transport.artifact(_id(job), artifact, instance)
+
+
+def _id(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.id
+
+
+def _content(image: Image) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | Path):
+        return Path(image).read_bytes()
+    return image.read()

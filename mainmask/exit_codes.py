@@ -1,0 +1,48 @@
+"""The command line's exit codes, and which error means which."""
+
+from enum import IntEnum
+
+from mainmask.errors import (
+    BadServiceUrl,
+    JobFailed,
+    JobNotFound,
+    JobTimedOut,
+    RequestRejected,
+    ServiceUnreachable,
+    UnexpectedAnswer,
+)
+from mainmask.stack.errors import StackError, StackRunning
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from how a command ended. Ctrl-C is 130, as of any program."""
+
+    OK = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOTHING_FOUND = 4
+    REJECTED = 5
+    TIMED_OUT = 6
+    ALREADY_RUNNING = 7
+    STACK_FAILED = 8
+
+
+EXIT_CODES: dict[type[Exception], ExitCode] = {
+    BadServiceUrl: ExitCode.USAGE,
+    JobFailed: ExitCode.JOB_FAILED,
+    JobNotFound: ExitCode.REJECTED,
+    JobTimedOut: ExitCode.TIMED_OUT,
+    OSError: ExitCode.USAGE,
+    RequestRejected: ExitCode.REJECTED,
+    ServiceUnreachable: ExitCode.UNREACHABLE,
+    StackError: ExitCode.STACK_FAILED,
+    StackRunning: ExitCode.ALREADY_RUNNING,
+    UnexpectedAnswer: ExitCode.UNREACHABLE,
+}
+"""An error that is not listed counts as its nearest base class."""
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """The exit code of an error of the client's, the stack's or the file system's."""
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)

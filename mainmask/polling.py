@@ -1,0 +1,34 @@
+"""How often to ask for something that takes a while."""
+
+import time
+
+FIRST_SECONDS = 0.1
+LONGEST_SECONDS = 2.0
+GROWTH = 1.4
+
+
+class Polling:
+    """Pauses that grow, and end at a deadline."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._answered_at = time.monotonic()
+        self._deadline = self._answered_at + timeout_seconds
+        self._interval = FIRST_SECONDS
+
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self._deadline
+
+    def answered(self) -> None:
+        """Note that there was an answer just now."""
+        self._answered_at = time.monotonic()
+
+    def silent_seconds(self) -> float:
+        """How long there has been no answer."""
+        return time.monotonic() - self._answered_at
+
+    def pause(self, at_least_seconds: float = 0.0) -> None:
+        """Sleep until it is time to ask again, at the deadline at the latest."""
+        remaining = max(0.0, self._deadline - time.monotonic())
+        time.sleep(min(max(self._interval, at_least_seconds), remaining))
+        self._interval = min(self._interval * GROWTH, LONGEST_SECONDS)

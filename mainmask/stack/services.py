@@ -1,0 +1,71 @@
+"""Mainmask's own processes: the migrations, the API, the worker and Flower."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from mainmask.stack.ports import LOOPBACK
+from mainmask.stack.program import Program
+
+WORKER_CONCURRENCY = 4
+"""Jobs in flight in the one worker, which share its models; the model calls themselves are batched."""
+QUEUES = "classify,detect,segment"
+
+
+@dataclass(frozen=True)
+class Services:
+    """How to run each of them with these settings (`MAINMASK_…`), known to each other by nothing else."""
+
+    environment: Mapping[str, str]
+
+    def migrations(self) -> Program:
+        """Brings the database's schema up to date, and ends."""
+        return self._program("migrations", ["migrations"], ready=lambda: False)
+
+    def api(self, port: int) -> Program:
+        """The HTTP API and the page."""
+        arguments = ["uvicorn", "api.app:create_app", "--factory", "--host", LOOPBACK, "--port", str(port)]
+        return self._program("api", arguments, ready=lambda: _answers(f"http://{LOOPBACK}:{port}/readyz"))
+
+    def worker(self, ready_file: Path) -> Program:
+        """One worker for all three stages, so that the machine holds one copy of the models."""
+        options = [f"--concurrency={WORKER_CONCURRENCY}", f"--queues={QUEUES}", "--pool=threads", "--events"]
+        return Program(
+            name="worker",
+            command=_python("celery", "--app=worker.app", "worker", "--loglevel=INFO", *options),
+            environment={**self.environment, "MAINMASK_WORKER_READY_FILE": str(ready_file.resolve())},
+            prepare=lambda: ready_file.unlink(missing_ok=True),
+            is_ready=ready_file.exists,
+            # It loads the models first, which takes a slow disk a while.
+            ready_within_seconds=300.0,
+        )
+
+    def flower(self, port: int) -> Program:
+        """The page that shows what the worker does."""
+        # It watches events alone: without our application it neither imports torch nor needs the models.
+        arguments = ["celery", "flower", f"--address={LOOPBACK}", f"--port={port}"]
+        environment = {**self.environment, "CELERY_BROKER_URL": self.environment["MAINMASK_REDIS_URL"]}
+        return Program(
+            name="flower",
+            command=_python(*arguments),
+            environment=environment,
+            is_ready=lambda: _answers(f"http://{LOOPBACK}:{port}/healthcheck"),
+        )
+
+    def _program(self, name: str, arguments: list[str], *, ready: Callable[[], bool]) -> Program:
+        return Program(name=name, command=_python(*arguments), environment=self.environment, is_ready=ready)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _answers(url: str) -> bool:
+    try:
+        # A proxy of the user's has no business between two processes of one machine.
+        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

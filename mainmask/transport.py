@@ -1,0 +1,133 @@
+"""Requests to the service; here httpx's errors and the service's problem documents become the client's own errors."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from mainmask.errors import BadServiceUrl, JobNotFound, RequestRejected, ServiceUnreachable, UnexpectedAnswer
+from mainmask.jobs import Job
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
+EXCERPT_CHARACTERS = 200
+ERRNO = re.compile(r"^\[Errno -?\d+\] ")
+"""What the system's errors begin with, which says nothing to people."""
+
+
+class Transport:
+    """One method for each request that the client makes."""
+
+    def __init__(self, base_url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._base_url = _checked(base_url)
+        self._http = httpx.Client(
+            base_url=self._base_url,
+            timeout=TIMEOUT,
+            transport=transport,
+            # The artifacts redirect to the object storage.
+            follow_redirects=True,
+            # A proxy of the environment's cannot lead to this very machine.
+            trust_env=not _is_loopback(self._base_url.host),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, image: bytes, form: Mapping[str, Any]) -> Job:
+        """POST /v1/jobs."""
+        response = self._request("POST", "/v1/jobs", files={"image": ("image", image)}, data=form)
+        return _job(response)
+
+    def job(self, job_id: str) -> tuple[Job, float]:
+        """GET /v1/jobs/{id}: the job, and for how many seconds the service asks not to be asked again."""
+        response = self._request("GET", _path(job_id), job_id=job_id)
+        return _job(response), _retry_after_seconds(response)
+
+    def artifact(self, job_id: str, name: str, instance: int) -> bytes:
+        """GET /v1/jobs/{id}/{name}, wherever it leads."""
+        return self._request("GET", f"{_path(job_id)}/{name}", job_id=job_id, params={"instance": instance}).content
+
+    def _request(self, method: str, path: str, *, job_id: str = "", **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            # Of the request that failed: a redirect may have led elsewhere.
+            url = error.request.url.copy_with(path="/", query=None)
+            reason = ERRNO.sub("", str(error)) or type(error).__name__
+            raise ServiceUnreachable(str(url).rstrip("/"), reason) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnexpectedAnswer(str(self._base_url), str(error)) from error
+        if not response.is_success:
+            raise _error(response, job_id)
+        return response
+
+
+def _checked(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise BadServiceUrl(url) from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise BadServiceUrl(url)
+    return parsed
+
+
+def _path(job_id: str) -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _job(response: httpx.Response) -> Job:
+    try:
+        return Job.from_document(response.json())
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswer(str(response.url), f"no job document ({_excerpt(response)})") from error
+
+
+def _error(response: httpx.Response, job_id: str) -> Exception:
+    problem = _problem(response)
+    if response.status_code in UNAVAILABLE:
+        reason = str(problem.get("detail") or f"it answers {response.status_code} {response.reason_phrase}")
+        return ServiceUnreachable(_origin(response), reason, _retry_after_seconds(response))
+    if not problem or response.is_server_error:
+        return UnexpectedAnswer(str(response.url), f"{response.status_code} {_excerpt(response)}")
+    if str(problem.get("type", "")).endswith("/job-not-found"):
+        return JobNotFound(job_id)
+    return RequestRejected(problem)
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """The problem document (RFC 9457), or nothing if the answer holds none."""
+    if response.headers.get("content-type", "").partition(";")[0].strip() != "application/problem+json":
+        return {}
+    try:
+        return dict(response.json())
+    except (TypeError, ValueError):
+        return {}
+
+
+def _retry_after_seconds(response: httpx.Response) -> float:
+    """The header in seconds; its other form, a date, is none that our service sends."""
+    try:
+        return max(0.0, float(response.headers.get("retry-after", "0")))
+    except ValueError:
+        return 0.0
+
+
+def _origin(response: httpx.Response) -> str:
+    return str(response.url.copy_with(path="/", query=None)).rstrip("/")
+
+
+def _excerpt(response: httpx.Response) -> str:
+    """The start of an answer's text on one line; not the rest of it, which may be a whole web page."""
+    return " ".join(response.text[:EXCERPT_CHARACTERS].split())

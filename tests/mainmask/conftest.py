@@ -1,0 +1,21 @@
+"""What every test of the client and the command line starts from."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the environment of whoever runs the tests leads the client or the stack elsewhere."""
+    for name in ("MAINMASK_URL", "MAINMASK_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    # What rich makes of a terminal: neither colours nor a narrow one's line breaks.
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Polling does not sleep, but notes for how long it would have."""
+    pauses: list[float] = []
+    monkeypatch.setattr("mainmask.polling.time.sleep", pauses.append)
+    return pauses

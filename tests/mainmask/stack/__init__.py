@@ -1,0 +1,1 @@
+"""Tests of the local stack's parts, on real processes and servers."""
