@@ -1,0 +1,285 @@
+"""The stage tasks over real Postgres, Redis and S3, with small fakes where the models are."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+from uuid import UUID
+
+import numpy as np
+import pytest
+import redis
+from celery import Task
+from celery.exceptions import Retry
+from PIL import Image
+from uuid_utils.compat import uuid7
+
+from db import jobs
+from db.documents import JobDocument, job_document
+from db.errors import InvalidImage, MainmaskError, NoCandidates, StorageUnavailable
+from db.keys import artifact_key, image_key
+from db.session import session_factory
+from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
+from db.storage import ObjectStore, object_store
+from worker import tasks
+from worker.pipeline.labels import LabelExtractor
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard
+from worker.runtime import Runtime
+
+BOX: Box = (10.0, 8.0, 30.0, 28.0)
+
+
+@dataclass
+class FakeClassifier:
+    """Takes the last label to be the main object."""
+
+    error: Exception | None = None
+
+    def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
+        if self.error:
+            raise self.error
+        share = 1 / len(labels)
+        return Classification(tuple(Candidate(label, share) for label in reversed(labels)), 0.0, ambiguous=True)
+
+
+@dataclass
+class FakeDetector:
+    """Finds every label in the same places."""
+
+    boxes: tuple[Box, ...] = (BOX,)
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+
+    def detect(self, image: Image.Image, label: str, *, every_instance: bool = False) -> Detection:
+        self.asked.append((label, every_instance))
+        return Detection(label, tuple(DetectedBox(box, 0.9) for box in self.boxes), 0.5)
+
+
+class FakeSegmenter:
+    """Takes the whole box to be the object."""
+
+    def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
+        masks = []
+        for left, top, right, bottom in boxes:
+            pixels = np.zeros((image.height, image.width), dtype=np.bool_)
+            pixels[int(top) : int(bottom), int(left) : int(right)] = True
+            masks.append(Mask(pixels, predicted_iou=0.8, stability=0.9))
+        return masks
+
+
+class FakeExtractor:
+    """Every word of three letters or more is a thing."""
+
+    def extract(self, description: str, *, maximum: int = 20) -> list[str]:
+        return [word for word in description.split() if len(word) > 2][:maximum]
+
+
+class FakeTask:
+    """What Celery gives a bound task; only `retry` is used of it."""
+
+    def retry(self, *, exc: Exception, countdown: float, max_retries: None) -> NoReturn:
+        raise Retry(exc=exc, when=countdown)
+
+
+@dataclass
+class Worker:
+    """The tasks with their fakes, and a look at what they left."""
+
+    classifier: FakeClassifier = field(default_factory=FakeClassifier)
+    detector: FakeDetector = field(default_factory=FakeDetector)
+    store: ObjectStore = field(default_factory=object_store)
+
+    def runtime(self) -> Runtime:
+        cards = {str(name): ModelCard(f"fake {name}", "1", "MIT") for name in StageName}
+        pipeline = Pipeline(
+            cast("Any", self.classifier), cast("Any", self.detector), cast("Any", FakeSegmenter()), cards
+        )
+        return Runtime(pipeline, cast("LabelExtractor", FakeExtractor()), self.store, session_factory(), 10**6)
+
+    def run(self, name: StageName, job_id: UUID) -> None:
+        tasks.run_stage(cast("Task", FakeTask()), name, job_id)
+
+    def run_all(self, job_id: UUID) -> JobDocument:
+        for name in StageName:
+            self.run(name, job_id)
+        return self.document(job_id)
+
+    def document(self, job_id: UUID) -> JobDocument:
+        with session_factory()() as session:
+            return job_document(jobs.get(session, job_id), self.store)
+
+
+@pytest.fixture
+def worker(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """Tasks whose models are fakes."""
+    made = Worker()
+    monkeypatch.setattr(tasks, "runtime", made.runtime)
+    return made
+
+
+@pytest.fixture
+def queues(environment: dict[str, str]) -> "redis.Redis":
+    """The broker, its stage queues empty."""
+    client = redis.Redis.from_url(environment["MAINMASK_REDIS_URL"])
+    client.delete(*StageName)
+    return client
+
+
+def submit(
+    *, description: str | None = None, labels: list[str] | None = None, instances: Instances = Instances.BEST
+) -> UUID:
+    """A job as the API makes it."""
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(picture, "PNG")
+    new = jobs.NewJob(
+        id=uuid7(),
+        description=description,
+        labels=labels,
+        instances_wanted=instances,
+        profile="tiny",
+        image_sha256="0" * 64,
+        image_width=64,
+        image_height=48,
+        image_bytes=picture.tell(),
+    )
+    object_store().put(image_key(new.id), picture.getvalue(), "image/png")
+    with session_factory().begin() as session:
+        jobs.create(session, new)
+    return new.id
+
+
+def test_three_stages_make_a_result(worker: Worker) -> None:
+    """From labels to masks: choice, box, mask numbers and pictures are all there, each stage tried once."""
+    job_id = submit(labels=["cat", "sofa"])
+    document = worker.run_all(job_id)
+    assert document.status is JobStatus.SUCCEEDED
+    assert document.result is not None
+    assert document.result.outcome is Outcome.FOUND
+    assert document.result.main_object.label == "sofa"
+    (instance,) = document.result.instances
+    assert (tuple(instance.box), instance.mask.area, instance.mask.box) == (BOX, 400, list(BOX))
+    assert [(stage.status, stage.attempts) for stage in document.stages] == [(StageStatus.SUCCEEDED, 1)] * 3
+    assert all(stage.duration_ms is not None for stage in document.stages)
+    mask = Image.open(io.BytesIO(object_store().get(artifact_key(job_id, 0, "mask")))).convert("1")
+    assert np.asarray(mask).sum() == 400
+
+
+def test_candidates_come_from_the_description(worker: Worker) -> None:
+    """Without labels, the things that the description names are the candidates."""
+    document = worker.run_all(submit(description="a cat on a sofa"))
+    assert document.result is not None
+    assert [candidate.label for candidate in document.result.candidates] == ["sofa", "cat"]
+
+
+def test_each_stage_wakes_the_next_one_and_no_other(worker: Worker, queues: "redis.Redis") -> None:
+    """After a stage's commit one message lies in the next stage's queue; after the last, none anywhere."""
+    job_id = submit(labels=["cat"])
+    for name in StageName:
+        worker.run(name, job_id)
+        lengths = {queue: queues.llen(queue) for queue in StageName}
+        assert lengths == {queue: int(queue is name.next) for queue in StageName}
+        queues.delete(*StageName)
+
+
+def test_a_message_that_comes_twice_does_nothing(worker: Worker, queues: "redis.Redis") -> None:
+    """The second delivery neither runs the stage again nor wakes the next stage again."""
+    job_id = submit(labels=["cat"])
+    worker.run(StageName.CLASSIFY, job_id)
+    queues.delete(*StageName)
+    worker.run(StageName.CLASSIFY, job_id)
+    assert queues.llen(StageName.DETECT) == 0
+    assert worker.document(job_id).stages[0].attempts == 1
+
+
+def test_finding_nothing_ends_the_job_well(worker: Worker, queues: "redis.Redis") -> None:
+    """No box: the job succeeds with `not_found`, keeps what was chosen, and the segment stage is skipped."""
+    worker.detector.boxes = ()
+    document = worker.run_all(submit(labels=["cat"]))
+    assert (document.status, document.error) == (JobStatus.SUCCEEDED, None)
+    assert document.result is not None
+    assert (document.result.outcome, document.result.instances) == (Outcome.NOT_FOUND, [])
+    assert document.result.main_object.label == "cat"
+    assert document.stages[2].status is StageStatus.SKIPPED
+    assert queues.llen(StageName.SEGMENT) == 0
+
+
+def test_all_instances_are_cut_out_when_asked_for(worker: Worker) -> None:
+    """`instances: all` reaches the detector, and each box becomes an instance with pictures of its own."""
+    worker.detector.boxes = (BOX, (40.0, 8.0, 50.0, 18.0))
+    job_id = submit(labels=["cat"], instances=Instances.ALL)
+    document = worker.run_all(job_id)
+    assert worker.detector.asked == [("cat", True)]
+    assert document.result is not None
+    assert [instance.mask.area for instance in document.result.instances] == [400, 100]
+    assert object_store().get(artifact_key(job_id, 1, "cutout"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InvalidImage("it is broken."), "invalid-image"), (ValueError("a secret path"), "internal")],
+    ids=["the sender's fault", "ours"],
+)
+def test_what_can_not_succeed_fails_at_once(worker: Worker, error: Exception, code: str) -> None:
+    """The first failure ends the job with its stage and cause; the inside of our own mistakes is not told."""
+    worker.classifier.error = error
+    job_id = submit(labels=["cat", "dog"])
+    with pytest.raises(type(error)):
+        worker.run(StageName.CLASSIFY, job_id)
+    document = worker.document(job_id)
+    assert document.status is JobStatus.FAILED
+    assert document.error is not None
+    assert (document.error.stage, document.error.type) == (StageName.CLASSIFY, code)
+    assert "secret" not in document.error.message
+    assert [stage.status for stage in document.stages[1:]] == [StageStatus.SKIPPED, StageStatus.SKIPPED]
+
+
+def test_a_description_that_names_nothing_fails_clearly(worker: Worker) -> None:
+    """No candidates: the job fails, and says to send labels."""
+    job_id = submit(description="oh no")
+    with pytest.raises(NoCandidates):
+        worker.run(StageName.CLASSIFY, job_id)
+    error = worker.document(job_id).error
+    assert error is not None
+    assert error.type == "no-candidates"
+    assert "labels" in error.message
+
+
+def test_an_outage_is_retried_from_the_stage_that_met_it(worker: Worker) -> None:
+    """A passing fault requeues the stage with its cause; the next attempt goes on with the earlier results."""
+    job_id = submit(labels=["cat", "dog"])
+    worker.classifier.error = StorageUnavailable("get")
+    with pytest.raises(Retry):
+        worker.run(StageName.CLASSIFY, job_id)
+    waiting = worker.document(job_id)
+    assert waiting.status is JobStatus.RUNNING
+    assert waiting.stages[0].status is StageStatus.QUEUED
+    assert waiting.stages[0].error is not None
+    worker.classifier.error = None
+    document = worker.run_all(job_id)
+    assert document.status is JobStatus.SUCCEEDED
+    assert [stage.attempts for stage in document.stages] == [2, 1, 1]
+
+
+def test_an_outage_that_lasts_fails_the_job(worker: Worker) -> None:
+    """After the last attempt the job is failed, with the outage as its cause."""
+    job_id = submit(labels=["cat", "dog"])
+    worker.classifier.error = StorageUnavailable("get")
+    for _ in range(3):
+        with pytest.raises(Retry):
+            worker.run(StageName.CLASSIFY, job_id)
+    with pytest.raises(MainmaskError):
+        worker.run(StageName.CLASSIFY, job_id)
+    document = worker.document(job_id)
+    assert document.status is JobStatus.FAILED
+    assert document.stages[0].attempts == 4
+
+
+def test_an_image_that_is_gone_is_not_waited_for(worker: Worker) -> None:
+    """An object that the storage doesn't hold fails the job: no retry would bring it back."""
+    job_id = submit(labels=["cat", "dog"])
+    worker.store._client.delete_object(Bucket=worker.store._bucket, Key=image_key(job_id))
+    with pytest.raises(MainmaskError):
+        worker.run(StageName.CLASSIFY, job_id)
+    error = worker.document(job_id).error
+    assert error is not None
+    assert error.type == "object-missing"

@@ -1,0 +1,1 @@
+"""The Celery worker: tasks, retry policies and the three model stages."""

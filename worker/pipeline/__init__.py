@@ -1,0 +1,1 @@
+"""The three stages in plain Python: no queue, no database, no server."""

@@ -1,0 +1,75 @@
+"""Masks in the forms that people use: PNG, COCO RLE, polygons, cut-out, overlay."""
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco
+
+from worker.pipeline.results import Box
+
+BoolMask = NDArray[np.bool_]
+
+OVERLAY_COLOUR = (255, 64, 129)
+OVERLAY_OPACITY = 0.45
+
+
+def encode_png(mask: BoolMask) -> bytes:
+    """A one-bit greyscale PNG of shape (height, width): white is the object."""
+    return _png(Image.fromarray(mask))
+
+
+def encode_rle(mask: BoolMask) -> dict[str, object]:
+    """COCO's compressed run-length encoding: `size` is [height, width], `counts` is ASCII."""
+    rle = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
+
+
+def polygons(mask: BoolMask, *, tolerance_pixels: float = 1.0) -> list[list[float]]:
+    """Outer outlines as COCO polygons [x1, y1, x2, y2, …], largest first, simplified to within the tolerance.
+
+    Holes can't be said in COCO polygons; the RLE is exact.
+    """
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    simple = [cv2.approxPolyDP(outline, tolerance_pixels, closed=True) for outline in outlines]
+    simple = sorted((outline for outline in simple if len(outline) >= 3), key=cv2.contourArea, reverse=True)
+    return [[float(value) for value in outline.reshape(-1)] for outline in simple]
+
+
+def tight_box(mask: BoolMask) -> Box:
+    """The smallest XYXY box around the mask, right and bottom exclusive; zeros for an empty one."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not columns.size:
+        return (0.0, 0.0, 0.0, 0.0)
+    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+
+
+def cutout(image: Image.Image, mask: BoolMask) -> bytes:
+    """An RGBA PNG of the object alone, cropped to its tight box; transparent elsewhere."""
+    rgba = image.convert("RGB")
+    rgba.putalpha(Image.fromarray(mask.astype(np.uint8) * 255))
+    left, top, right, bottom = tight_box(mask)
+    # An empty mask still gives a picture: one transparent pixel.
+    return _png(rgba.crop((int(left), int(top), max(int(right), int(left) + 1), max(int(bottom), int(top) + 1))))
+
+
+def overlay(image: Image.Image, mask: BoolMask, box: Box) -> bytes:
+    """An RGB PNG of the picture with the mask tinted and outlined, and the detector's box, for the eye."""
+    picture = np.asarray(image.convert("RGB")).copy()
+    tint = np.asarray(OVERLAY_COLOUR, dtype=np.float32)
+    picture[mask] = (picture[mask] * (1 - OVERLAY_OPACITY) + tint * OVERLAY_OPACITY).astype(np.uint8)
+    thickness = max(1, round(max(image.size) / 400))
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, OVERLAY_COLOUR, thickness)
+    left, top, right, bottom = (round(edge) for edge in box)
+    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 255, 255), thickness)
+    return _png(Image.fromarray(picture))
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    # Level 1 is several times faster than Pillow's default and a few per cent larger.
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

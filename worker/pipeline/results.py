@@ -1,0 +1,72 @@
+"""What the stages give: frozen dataclasses. Coordinates are pixels of the upright image, boxes are XYXY."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels; right and bottom are exclusive edges."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Which weights gave an answer."""
+
+    name: str
+    revision: str
+    license: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A label and the probability, among the labels asked, that it names the main object."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The candidates, best first; their scores add up to 1."""
+
+    candidates: tuple[Candidate, ...]
+    margin: float
+    """The best score less the second; 1 where there was no choice."""
+    ambiguous: bool
+    """True when the margin is too small to be sure."""
+
+    @property
+    def main_object(self) -> Candidate:
+        """The best candidate."""
+        return self.candidates[0]
+
+
+@dataclass(frozen=True)
+class DetectedBox:
+    """Where the label was found, and how surely: 0 to 1."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The boxes of one label, best first; none when it was not found."""
+
+    label: str
+    boxes: tuple[DetectedBox, ...]
+    threshold: float
+    """The rung of the ladder at which the boxes were found, or the lowest when there are none."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """One cut-out object."""
+
+    pixels: NDArray[np.bool_]
+    """Shape (height, width)."""
+    predicted_iou: float
+    """SAM's own estimate of the mask's IoU."""
+    stability: float
+    """IoU of the masks cut at logits of +1 and -1 (segment_anything's stability score)."""

@@ -1,0 +1,44 @@
+"""Stage 3: SAM, prompted with the boxes, says which pixels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+from segment_anything.utils.amg import calculate_stability_score
+
+from worker.pipeline.results import Box, Mask
+
+STABILITY_OFFSET = 1.0
+"""In logits: segment_anything's own default."""
+
+
+class Segmenter:
+    """Cuts boxes out. Stateless after construction."""
+
+    def __init__(self, model: Sam) -> None:
+        self._model = model.eval()
+
+    @torch.inference_mode()
+    def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
+        """One mask for each XYXY pixel box of an RGB picture; the picture is encoded once for all of them."""
+        if not boxes:
+            return []
+        predictor = SamPredictor(self._model)  # holds one picture's embedding: never shared between calls
+        predictor.set_image(np.asarray(image))
+        prompts = torch.as_tensor(boxes, dtype=torch.float32, device=self._model.device)
+        logits, predicted_ious, _ = predictor.predict_torch(
+            point_coords=None,
+            point_labels=None,
+            boxes=predictor.transform.apply_boxes_torch(prompts, (image.height, image.width)),
+            multimask_output=False,
+            return_logits=True,
+        )
+        stabilities = calculate_stability_score(logits, self._model.mask_threshold, STABILITY_OFFSET)
+        masks = (logits > self._model.mask_threshold)[:, 0].cpu().numpy()
+        return [
+            Mask(pixels, predicted_iou=float(iou), stability=float(stability.nan_to_num()))
+            for pixels, iou, stability in zip(masks, predicted_ious[:, 0], stabilities[:, 0], strict=True)
+        ]

@@ -1,0 +1,105 @@
+"""The work of each stage: a claimed job in, what to store out. The masks go to S3 here, before any row."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from PIL import Image
+
+from db.errors import NoCandidates
+from db.keys import artifact_key, image_key
+from db.models import JSON, Instance, Job
+from db.states import Instances, Outcome, StageName
+from worker.pipeline import masks
+from worker.pipeline.images import decode
+from worker.pipeline.results import Box, Mask
+from worker.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """A stage's result, and the job's outcome where this stage is its last."""
+
+    result: JSON
+    outcome: Outcome | None = None
+    instances: list[Instance] = field(default_factory=list)
+
+
+def run(name: StageName, job: Job, runtime: Runtime) -> StageOutput:
+    """Do one stage of a job that was loaded with its stages."""
+    return RUNNERS[name](job, runtime)
+
+
+def classify(job: Job, runtime: Runtime) -> StageOutput:
+    """Choose the main object among the caller's labels, or those that the description names."""
+    labels = job.labels or runtime.extractor.extract(job.description or "")
+    if not labels:
+        raise NoCandidates
+    return StageOutput(asdict(runtime.pipeline.classifier.classify(_image(job, runtime), labels)))
+
+
+def detect(job: Job, runtime: Runtime) -> StageOutput:
+    """Box the chosen label; where it isn't found, the job ends here with `not_found`."""
+    label = _result(job, StageName.CLASSIFY)["candidates"][0]["label"]
+    every_instance = job.instances_wanted is Instances.ALL
+    detection = runtime.pipeline.detector.detect(_image(job, runtime), label, every_instance=every_instance)
+    return StageOutput(asdict(detection), outcome=None if detection.boxes else Outcome.NOT_FOUND)
+
+
+def segment(job: Job, runtime: Runtime) -> StageOutput:
+    """Cut every box out and store its pictures."""
+    detection = _result(job, StageName.DETECT)
+    image = _image(job, runtime)
+    boxes: list[Box] = [tuple(found["box"]) for found in detection["boxes"]]
+    cut = runtime.pipeline.segmenter.segment(image, boxes)
+    instances = [
+        _instance(job, position, detection["label"], found, mask)
+        for position, (found, mask) in enumerate(zip(detection["boxes"], cut, strict=True))
+    ]
+    for instance, mask, box in zip(instances, cut, boxes, strict=True):
+        _store_pictures(runtime, instance, image, mask, box)
+    return StageOutput({"instances": len(instances)}, outcome=Outcome.FOUND, instances=instances)
+
+
+RUNNERS: dict[StageName, Callable[[Job, Runtime], StageOutput]] = {
+    StageName.CLASSIFY: classify,
+    StageName.DETECT: detect,
+    StageName.SEGMENT: segment,
+}
+
+
+def _image(job: Job, runtime: Runtime) -> Image.Image:
+    return decode(runtime.store.get(image_key(job.id)), maximum_pixels=runtime.maximum_image_pixels)
+
+
+def _result(job: Job, name: StageName) -> JSON:
+    """The stored result of a stage before this one."""
+    result = next(stage.result for stage in job.stages if stage.name is name)
+    if result is None:
+        raise ValueError(f"Job {job.id} has no result of {name}: its stages were queued out of order.")
+    return result
+
+
+def _instance(job: Job, position: int, label: str, found: JSON, mask: Mask) -> Instance:
+    return Instance(
+        job_id=job.id,
+        position=position,
+        label=label,
+        box=list(found["box"]),
+        box_score=found["score"],
+        mask_box=list(masks.tight_box(mask.pixels)),
+        area=int(mask.pixels.sum()),
+        predicted_iou=mask.predicted_iou,
+        stability=mask.stability,
+        rle=masks.encode_rle(mask.pixels),
+        polygons=masks.polygons(mask.pixels),
+    )
+
+
+def _store_pictures(runtime: Runtime, instance: Instance, image: Image.Image, mask: Mask, box: Box) -> None:
+    pictures = {
+        "mask": masks.encode_png(mask.pixels),
+        "cutout": masks.cutout(image, mask.pixels),
+        "overlay": masks.overlay(image, mask.pixels, box),
+    }
+    for artifact, picture in pictures.items():
+        runtime.store.put(artifact_key(instance.job_id, instance.position, artifact), picture, "image/png")
