@@ -4,7 +4,8 @@ import base64
 import io
 import json
 import zlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 import httpx
@@ -24,17 +25,29 @@ from db.storage import object_store
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
 
 
+class Answer(Protocol):
+    """A response of the test client, which is httpx's or httpx2's, whichever is installed."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def json(self) -> Any: ...
+
+
 def encoded(picture: bytes) -> str:
     """The picture in base64."""
     return base64.b64encode(picture).decode()
 
 
-def submit(client: TestClient, picture: bytes, **fields: Any) -> httpx.Response:
+def submit(client: TestClient, picture: bytes, **fields: Any) -> Answer:
     """A multipart submission."""
     return client.post("/v1/jobs", files={"image": ("picture.png", picture)}, data=fields)
 
 
-def is_problem(response: httpx.Response, status: int, code: str) -> bool:
+def is_problem(response: Answer, status: int, code: str) -> bool:
     """The answer is an RFC 9457 document of this status and type."""
     problem = response.json()
     return (

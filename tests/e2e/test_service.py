@@ -1,0 +1,88 @@
+"""From a picture and words to the right mask, through every process of the service."""
+
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+import mainmask
+from mainmask import Client
+from mainmask.errors import JobFailed, RequestRejected
+from mainmask.stack.stack import Stack
+
+SAMPLE = Path(mainmask.__file__).parent / "sample"
+SENTENCE = "The man skiing on his new snowboard!"
+
+
+def intersection_over_union(mask: bytes, truth: bytes) -> float:
+    """Of two mask PNGs."""
+    ours, theirs = (np.asarray(Image.open(io.BytesIO(png)).convert("1")) for png in (mask, truth))
+    return float((ours & theirs).sum() / (ours | theirs).sum())
+
+
+def test_the_worked_example(client: Client) -> None:
+    """The sample and its sentence give the snowboard, and its mask fits the true one with IoU of 0.8 or more."""
+    job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE)
+    assert job.result is not None
+    assert job.result.main_object is not None
+    assert job.result.main_object.label == "snowboard"
+    assert {candidate.label for candidate in job.result.candidates} == {"man", "snowboard"}
+    truth = (SAMPLE / "snowboard-mask.png").read_bytes()
+    assert intersection_over_union(client.download(job, "mask"), truth) >= 0.8
+    cutout = Image.open(io.BytesIO(client.download(job, "cutout")))
+    assert cutout.mode == "RGBA"
+    overlay = Image.open(io.BytesIO(client.download(job, "overlay")))
+    assert overlay.size == Image.open(SAMPLE / "snowboard.jpg").size
+
+
+def test_the_document_names_the_models_and_times(client: Client) -> None:
+    """Each stage says its one attempt, its time, and whose weights ran under which licence."""
+    document = client.segment(SAMPLE / "snowboard.jpg", labels=["man", "snowboard"]).document
+    assert [(stage["name"], stage["attempts"]) for stage in document["stages"]] == [
+        ("classify", 1),
+        ("detect", 1),
+        ("segment", 1),
+    ]
+    assert all(stage["duration_ms"] >= 0 for stage in document["stages"])
+    models = document["result"]["models"]
+    assert [model["stage"] for model in models] == ["classify", "detect", "segment"]
+    assert all(model["name"] and model["revision"] and model["license"] for model in models)
+
+
+def test_a_broken_picture_fails_clearly_and_alone(client: Client, stack_folder: Path) -> None:
+    """Half a JPEG passes the door by its header; the job fails and says why, and the next job works.
+
+    The sender's fault leaves a line in the worker's log, not a traceback.
+    """
+    whole = (SAMPLE / "snowboard.jpg").read_bytes()
+    with pytest.raises(JobFailed) as failure:
+        client.segment(whole[: len(whole) // 2], SENTENCE)
+    assert failure.value.job.document["error"]["type"] == "invalid-image"
+    assert failure.value.job.document["error"]["stage"] == "classify"
+    assert client.segment(whole, SENTENCE).result is not None
+    assert "Traceback" not in (stack_folder / "logs" / "worker.log").read_text()
+
+
+def test_words_that_name_nothing_fail_clearly(client: Client) -> None:
+    """A description without a physical thing fails the job and says to send labels."""
+    with pytest.raises(JobFailed) as failure:
+        client.segment(SAMPLE / "snowboard.jpg", "It was so much fun!")
+    assert failure.value.job.document["error"]["type"] == "no-candidates"
+
+
+@pytest.mark.parametrize("data", [b"", b"a text file called .png"], ids=["empty", "text"])
+def test_what_is_no_picture_is_refused_at_the_door(client: Client, data: bytes) -> None:
+    """No job is made of bytes that are no picture."""
+    with pytest.raises(RequestRejected, match="can't be read"):
+        client.submit(data, SENTENCE)
+
+
+def test_flower_shows_each_stage_as_a_task(client: Client, stack: Stack) -> None:
+    """After a job, Flower lists its three tasks as succeeded, each with the job's id."""
+    job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE)
+    tasks = httpx.get(f"{stack.flower_url}/api/tasks").raise_for_status().json()
+    states = {task["name"]: task["state"] for task_id, task in tasks.items() if job.id in task_id}
+    assert states == {"classify": "SUCCESS", "detect": "SUCCESS", "segment": "SUCCESS"}
