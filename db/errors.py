@@ -91,6 +91,42 @@ class ObjectMissing(MainmaskError):
         super().__init__(f"The object storage holds no {key}.")
 
 
+class WorkerLost(MainmaskError):
+    """The worker stopped renewing its lease: it was killed, hung, or lost its network."""
+
+    code = "worker-lost"
+
+    def __init__(self) -> None:
+        super().__init__("The worker that ran this stage was lost: it ended, or stopped answering.")
+
+
+class OutOfMemory(MainmaskError):
+    """The device's memory doesn't hold even this job alone."""
+
+    code = "out-of-memory"
+
+    def __init__(self) -> None:
+        super().__init__("The device has too little memory for this image, even with nothing else on it.")
+
+
+class JobHasEnded(MainmaskError):
+    """What was asked for needs a job that hasn't ended."""
+
+    code = "job-has-ended"
+
+    def __init__(self, job_id: object, status: str) -> None:
+        super().__init__(f"Job {job_id} has {status} already.")
+
+
+class JobNotFailed(MainmaskError):
+    """Only a failed job can be started again."""
+
+    code = "job-not-failed"
+
+    def __init__(self, job_id: object, status: str) -> None:
+        super().__init__(f"Job {job_id} is {status}; only a failed job can be retried.")
+
+
 class CheckpointInvalid(MainmaskError):
     """A model's files are missing, altered or of another architecture."""
 

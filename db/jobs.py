@@ -1,15 +1,26 @@
-"""Jobs and stages in Postgres: each state change is one guarded UPDATE. Nothing here commits."""
+"""Jobs in Postgres: each state change is one guarded UPDATE. Nothing here commits."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from db.errors import JobNotFound
 from db.models import JSON, Job, Stage
-from db.states import Instances, JobStatus, Outcome, StageName, StageStatus, check_job, check_stage
+from db.states import (
+    JOB_TRANSITIONS,
+    Instances,
+    JobStatus,
+    Outcome,
+    StageName,
+    StageStatus,
+    check_job,
+    check_stage,
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,12 @@ class NewJob:
 def create(session: Session, new: NewJob) -> Job:
     """Insert the job and its stages, the first of them queued."""
     job = Job(**asdict(new))
-    job.stages = [
-        Stage(name=name, position=position, status=StageStatus.PENDING if position else StageStatus.QUEUED)
-        for position, name in enumerate(StageName)
-    ]
+    job.stages = [Stage(name=name, position=position) for position, name in enumerate(StageName)]
+    for stage in job.stages:
+        stage.status = StageStatus.PENDING
+    first = job.stages[0]
+    first.status = StageStatus.QUEUED
+    first.due_at = first.sent_at = func.clock_timestamp()  # type: ignore[assignment] # a SQL expression
     job.instances = []
     session.add(job)
     session.flush()
@@ -51,110 +64,124 @@ def get(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def claim_stage(session: Session, job_id: UUID, name: StageName) -> Job | None:
-    """Take a queued stage to run it, and count the attempt.
+def page(session: Session, *, status: JobStatus | None, before: UUID | None, limit: int) -> list[Job]:
+    """Jobs with their stages and instances, the newest first, older than `before`.
 
-    Returns the job with its stages, or None when the stage isn't queued: its message came twice, or the job has ended.
+    Ids are UUIDv7, ordered by time: a page stays the same however many jobs arrive meanwhile.
     """
-    claimed = _move_stage(
-        session,
-        (job_id, name),
-        StageStatus.QUEUED,
-        StageStatus.RUNNING,
-        attempts=Stage.attempts + 1,
-        started_at=func.clock_timestamp(),
-        finished_at=None,
-        error=None,
-    )
-    if not claimed:
-        return None
-    _move_job(session, job_id, JobStatus.QUEUED, JobStatus.RUNNING)
+    query = select(Job).options(selectinload(Job.stages), selectinload(Job.instances))
+    if status is not None:
+        query = query.where(Job.status == status)
+    if before is not None:
+        query = query.where(Job.id < before)
+    return list(session.scalars(query.order_by(Job.id.desc()).limit(limit)))
+
+
+def start(session: Session, job_id: UUID) -> Job:
+    """The job of a stage that was just claimed, now running."""
+    _move(session, job_id, JobStatus.QUEUED, JobStatus.RUNNING)
     return get(session, job_id)
 
 
-def complete_stage(session: Session, job_id: UUID, name: StageName, result: JSON, model: JSON) -> bool:
-    """Store the result of the stage that was claimed; False when the claim is no longer ours."""
-    return _move_stage(
-        session,
-        (job_id, name),
-        StageStatus.RUNNING,
-        StageStatus.SUCCEEDED,
-        finished_at=func.clock_timestamp(),
-        result=result,
-        model=model,
-    )
-
-
 def hand_on(session: Session, job_id: UUID, name: StageName) -> None:
-    """Queue the stage that follows; its message is sent after the commit."""
-    _move_stage(session, (job_id, name), StageStatus.PENDING, StageStatus.QUEUED)
-
-
-def requeue_stage(session: Session, job_id: UUID, name: StageName, error: JSON) -> bool:
-    """Give a claimed stage back for another attempt; `error` stays with it until it is claimed again."""
-    return _move_stage(session, (job_id, name), StageStatus.RUNNING, StageStatus.QUEUED, error=error)
-
-
-def fail(session: Session, job_id: UUID, name: StageName, error: JSON) -> bool:
-    """End the job at this claimed stage; False when the claim is no longer ours."""
-    failed = _move_stage(
-        session,
-        (job_id, name),
-        StageStatus.RUNNING,
-        StageStatus.FAILED,
-        finished_at=func.clock_timestamp(),
-        error=error,
+    """Queue the stage after one that is complete; its message is sent after the commit."""
+    check_stage(StageStatus.PENDING, StageStatus.QUEUED)
+    session.execute(
+        update(Stage)
+        .where(Stage.job_id == job_id, Stage.name == name, Stage.status == StageStatus.PENDING)
+        .values(status=StageStatus.QUEUED, due_at=func.clock_timestamp(), sent_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
     )
-    if failed:
-        _skip_pending_stages(session, job_id)
-        _move_job(
-            session,
-            job_id,
-            JobStatus.RUNNING,
-            JobStatus.FAILED,
-            finished_at=func.clock_timestamp(),
-            error={"stage": name, **error},
-        )
-    return failed
 
 
 def succeed(session: Session, job_id: UUID, outcome: Outcome) -> None:
     """End the job well; the stages that were not needed are skipped."""
-    _skip_pending_stages(session, job_id)
-    _move_job(
+    _skip(session, job_id, {StageStatus.PENDING})
+    _move(session, job_id, JobStatus.RUNNING, JobStatus.SUCCEEDED, finished_at=func.clock_timestamp(), outcome=outcome)
+
+
+def fail(session: Session, job_id: UUID, name: StageName, error: JSON) -> None:
+    """End the job at the stage that failed."""
+    _skip(session, job_id, {StageStatus.PENDING})
+    _move(
         session,
         job_id,
         JobStatus.RUNNING,
-        JobStatus.SUCCEEDED,
+        JobStatus.FAILED,
         finished_at=func.clock_timestamp(),
-        outcome=outcome,
+        error={"stage": name, **error},
     )
 
 
-def _skip_pending_stages(session: Session, job_id: UUID) -> None:
-    check_stage(StageStatus.PENDING, StageStatus.SKIPPED)
+def cancel(session: Session, job_id: UUID) -> bool:
+    """End the job now; False when it had ended already.
+
+    A stage that runs goes on to its end in its worker, and its result is refused.
+    """
+    _lock_stages(session, job_id)
+    canceled = any(
+        _move(session, job_id, source, JobStatus.CANCELED, finished_at=func.clock_timestamp())
+        for source, targets in JOB_TRANSITIONS.items()
+        if JobStatus.CANCELED in targets
+    )
+    if canceled:
+        _skip(session, job_id, {StageStatus.PENDING, StageStatus.QUEUED, StageStatus.RUNNING})
+    return canceled
+
+
+def requeue(session: Session, job_id: UUID) -> StageName | None:
+    """Start a failed job again at the stage that failed, with all its attempts; None when it hasn't failed.
+
+    The results of the stages before it stay; the message is sent after the commit.
+    """
+    _lock_stages(session, job_id)
+    if not _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED, finished_at=None, error=None):
+        return None
+    check_stage(StageStatus.SKIPPED, StageStatus.PENDING)
     session.execute(
         update(Stage)
-        .where(Stage.job_id == job_id, Stage.status == StageStatus.PENDING)
-        .values(status=StageStatus.SKIPPED)
+        .where(Stage.job_id == job_id, Stage.status == StageStatus.SKIPPED)
+        .values(status=StageStatus.PENDING)
+        .execution_options(synchronize_session=False)
+    )
+    check_stage(StageStatus.FAILED, StageStatus.QUEUED)
+    return session.scalars(
+        update(Stage)
+        .where(Stage.job_id == job_id, Stage.status == StageStatus.FAILED)
+        .values(
+            status=StageStatus.QUEUED,
+            attempts=0,
+            error=None,
+            due_at=func.clock_timestamp(),
+            sent_at=func.clock_timestamp(),
+        )
+        .returning(Stage.name)
+        .execution_options(synchronize_session=False)
+    ).one()
+
+
+def delete(session: Session, job_ids: Collection[UUID]) -> None:
+    """Remove the rows; their objects must be gone before, for nothing else remembers them."""
+    session.execute(sql_delete(Job).where(Job.id.in_(job_ids)).execution_options(synchronize_session=False))
+
+
+def _lock_stages(session: Session, job_id: UUID) -> None:
+    """Every writer takes the stages in their order, then the job: so none waits for another in a circle."""
+    session.execute(select(Stage.position).where(Stage.job_id == job_id).order_by(Stage.position).with_for_update())
+
+
+def _skip(session: Session, job_id: UUID, statuses: set[StageStatus]) -> None:
+    for status in statuses:
+        check_stage(status, StageStatus.SKIPPED)
+    session.execute(
+        update(Stage)
+        .where(Stage.job_id == job_id, Stage.status.in_(statuses))
+        .values(status=StageStatus.SKIPPED, lease_expires_at=None, worker=None)
+        .execution_options(synchronize_session=False)
     )
 
 
-def _move_stage(
-    session: Session, key: tuple[UUID, StageName], source: StageStatus, target: StageStatus, **values: Any
-) -> bool:
-    check_stage(source, target)
-    moved = session.execute(
-        update(Stage)
-        .where(Stage.job_id == key[0], Stage.name == key[1], Stage.status == source)
-        .values(status=target, **values)
-        .returning(Stage.name)
-        .execution_options(synchronize_session=False)
-    ).first()
-    return moved is not None
-
-
-def _move_job(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
+def _move(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
     check_job(source, target)
     moved = session.execute(
         update(Job)

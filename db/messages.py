@@ -60,6 +60,14 @@ def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0) -> bool:
     return True
 
 
+def waiting(stage: StageName) -> int:
+    """How many messages lie in the stage's queue; raises kombu's `OperationalError` when Redis doesn't answer."""
+    with _sender().connection_for_write() as connection, connection._reraise_as_library_errors():
+        # Not passively: a queue is a Redis list, which isn't there while it is empty.
+        declared = connection.default_channel.queue_declare(queue=stage)
+        return int(declared.message_count)
+
+
 def ping() -> None:
     """One round trip to the broker; raises kombu's `OperationalError` when it doesn't answer."""
     with _sender().connection_for_write() as connection:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Enum, Float, ForeignKey, Index, MetaData, String, Text, func
+from sqlalchemy import BigInteger, DateTime, Enum, Float, ForeignKey, Index, MetaData, String, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -50,7 +50,7 @@ class Job(Base):
     """One picture with some words; what its caller submitted and where it stands."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_status_created_at", "status", "created_at"),)
+    __table_args__ = (Index("ix_jobs_status_id", "status", "id"), Index("ix_jobs_finished_at", "finished_at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
@@ -79,12 +79,27 @@ class Stage(Base):
     """One of a job's three stages: its attempts and its durable result."""
 
     __tablename__ = "stages"
+    # Partial: the sweep looks at what is in flight, however many jobs have ended.
+    __table_args__ = (
+        Index("ix_stages_running", "lease_expires_at", postgresql_where=text("status = 'running'")),
+        Index("ix_stages_queued", "name", "sent_at", postgresql_where=text("status = 'queued'")),
+    )
 
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[StageName] = mapped_column(_enum(StageName, "name"), primary_key=True)
     position: Mapped[int]
     status: Mapped[StageStatus] = mapped_column(_enum(StageStatus, "status"))
     attempts: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The fencing token: each claim raises it, and only its holder may write."""
+    worker: Mapped[str | None] = mapped_column(Text)
+    """Who holds the claim, for people."""
+    lease_expires_at: Mapped[datetime | None]
+    """A running stage that is not renewed until then is taken over."""
+    due_at: Mapped[datetime | None]
+    """A queued stage is not claimed before then."""
+    sent_at: Mapped[datetime | None]
+    """When a queued stage's message was last sent; the sweep sends those again that seem lost."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     error: Mapped[JSON | None]

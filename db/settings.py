@@ -34,6 +34,16 @@ class Settings(BaseSettings):
     worker_ready_file: Path | None = None
     """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
 
+    lease_seconds: float = 6
+    """How long a worker may be silent before what it runs is taken over; it renews three times as often."""
+    sweep_interval_seconds: float = 2
+    resend_after_seconds: float = 10
+    """How long a queued stage waits before its message may count as lost."""
+    shutdown_grace_seconds: float = 8
+    """How long a worker that is asked to stop goes on with what it runs, before it hands that back."""
+    retention_hours: float = 24 * 7
+    """How long an ended job and its pictures are kept."""
+
     maximum_image_bytes: int = 32 * 1024 * 1024
     maximum_image_pixels: int = 64_000_000
     maximum_labels: int = 64

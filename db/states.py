@@ -66,10 +66,13 @@ JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 STAGE_TRANSITIONS: dict[StageStatus, frozenset[StageStatus]] = {
     StageStatus.PENDING: frozenset({StageStatus.QUEUED, StageStatus.SKIPPED}),
     StageStatus.QUEUED: frozenset({StageStatus.RUNNING, StageStatus.SKIPPED}),
-    StageStatus.RUNNING: frozenset({StageStatus.SUCCEEDED, StageStatus.QUEUED, StageStatus.FAILED}),
+    # Skipped while running: its job was canceled, and the result that comes will be refused.
+    StageStatus.RUNNING: frozenset(
+        {StageStatus.SUCCEEDED, StageStatus.QUEUED, StageStatus.FAILED, StageStatus.SKIPPED}
+    ),
     StageStatus.SUCCEEDED: frozenset(),
     StageStatus.FAILED: frozenset({StageStatus.QUEUED}),
-    StageStatus.SKIPPED: frozenset({StageStatus.QUEUED}),
+    StageStatus.SKIPPED: frozenset({StageStatus.PENDING}),  # as a requeued job runs on to it
 }
 
 

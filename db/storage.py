@@ -37,6 +37,13 @@ class ObjectStore:
         with _translated("get", key):
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete every object below the prefix; nothing happens where there is none."""
+        with _translated("delete", prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
+                    self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
+
     def url(self, key: str) -> str:
         """A presigned URL to GET the object with; made here, without a request."""
         return self._presigner.generate_presigned_url(

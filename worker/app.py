@@ -1,13 +1,19 @@
 """The Celery application: `celery --app worker.app worker --pool threads`."""
 
+import logging
+import os
 import sys
+import threading
 from typing import Any
 
-from celery.signals import worker_init, worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
+from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
 from db.settings import settings
+
+logger = logging.getLogger(__name__)
 
 app = celery_app(settings())
 app.conf.imports = ("worker.tasks",)
@@ -25,9 +31,29 @@ def load_models(**_: Any) -> None:
 
 
 def announce_ready(**_: Any) -> None:
-    """Tell whoever supervises this process that it consumes."""
+    """Look after what is claimed from now on, and tell whoever supervises this process that it consumes."""
+    from worker.runtime import runtime  # noqa: PLC0415 - as above
+
+    runtime().leases.start()
     if path := settings().worker_ready_file:
         path.touch()
+
+
+def limit_shutdown(**_: Any) -> None:
+    """A worker that is asked to stop finishes what it runs; what takes longer than the grace is handed back."""
+    timer = threading.Timer(settings().shutdown_grace_seconds, _hand_back_and_end)
+    timer.daemon = True  # where all is finished in time, the process ends without it
+    timer.start()
+
+
+def _hand_back_and_end() -> None:
+    from worker.runtime import runtime  # noqa: PLC0415 - as above
+
+    for claim in runtime().leases.hand_back():
+        logger.warning("%s of job %s is handed back: this worker stops", claim.name, claim.job_id)
+        messages.send(claim.name, claim.job_id)
+    logging.shutdown()
+    os._exit(0)
 
 
 def withdraw_ready(**_: Any) -> None:
@@ -38,4 +64,5 @@ def withdraw_ready(**_: Any) -> None:
 
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
+worker_shutting_down.connect(limit_shutdown)
 worker_shutdown.connect(withdraw_ready)

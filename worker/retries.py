@@ -3,39 +3,57 @@
 import random
 from dataclasses import dataclass
 
-import torch
-
-from db.errors import StorageUnavailable
+from db.errors import OutOfMemory, StorageUnavailable, WorkerLost
 from db.states import StageName
 
 
 @dataclass(frozen=True)
-class RetryPolicy:
-    """How often a stage is tried, and how long apart."""
+class Backoff:
+    """How often a stage is tried in all when this is what fails it, and how long apart."""
 
     attempts: int
     first_delay_seconds: float
     maximum_delay_seconds: float
-    retryable: tuple[type[Exception], ...]
 
 
-PASSING = (StorageUnavailable, ConnectionError, TimeoutError)
+@dataclass(frozen=True)
+class Policy:
+    """One stage's deadline, and its errors that may pass. Any other error is final."""
 
-POLICIES: dict[StageName, RetryPolicy] = {
-    StageName.CLASSIFY: RetryPolicy(4, 1, 30, (*PASSING, torch.OutOfMemoryError)),
-    StageName.DETECT: RetryPolicy(4, 1, 30, (*PASSING, torch.OutOfMemoryError)),
-    StageName.SEGMENT: RetryPolicy(4, 1, 30, (*PASSING, torch.OutOfMemoryError)),
+    deadline_seconds: float
+    """A run that takes longer hangs: the watchdog ends its process."""
+    retryable: dict[type[Exception], Backoff]
+
+
+OUTAGE = Backoff(attempts=8, first_delay_seconds=1, maximum_delay_seconds=30)
+"""Rides out a minute without S3 or Postgres."""
+CRASH = Backoff(attempts=3, first_delay_seconds=0, maximum_delay_seconds=0)
+"""A job that kills its worker: the second and third time it runs alone, so it takes nobody with it."""
+
+PASSING: dict[type[Exception], Backoff] = {
+    StorageUnavailable: OUTAGE,
+    ConnectionError: OUTAGE,
+    TimeoutError: OUTAGE,
+    WorkerLost: CRASH,
+    # The second attempt runs alone; what doesn't fit then never will.
+    OutOfMemory: Backoff(attempts=2, first_delay_seconds=0.5, maximum_delay_seconds=0.5),
+}
+
+POLICIES: dict[StageName, Policy] = {
+    StageName.CLASSIFY: Policy(deadline_seconds=120, retryable=PASSING),
+    StageName.DETECT: Policy(deadline_seconds=300, retryable=PASSING),
+    StageName.SEGMENT: Policy(deadline_seconds=300, retryable=PASSING),
 }
 
 
 def retry_delay_seconds(stage: StageName, attempt: int, error: Exception) -> float | None:
-    """How long to wait before the next attempt after `attempt` (from 1) failed; None: it is the last.
+    """How long to wait before the next attempt after `attempt` (from 1) failed; None: it was the last.
 
-    Exponential with full jitter: anywhere between half the step and the step, so that jobs that failed together
-    don't come back together.
+    Exponential with jitter: anywhere between half the step and the step, so that jobs that failed together don't come
+    back together.
     """
-    policy = POLICIES[stage]
-    if not isinstance(error, policy.retryable) or attempt >= policy.attempts:
+    backoff = next((found for kind, found in POLICIES[stage].retryable.items() if isinstance(error, kind)), None)
+    if backoff is None or attempt >= backoff.attempts:
         return None
-    step: float = min(policy.first_delay_seconds * 2 ** (attempt - 1), policy.maximum_delay_seconds)
+    step: float = min(backoff.first_delay_seconds * 2 ** (attempt - 1), backoff.maximum_delay_seconds)
     return step * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing

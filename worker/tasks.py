@@ -1,4 +1,4 @@
-"""The Celery tasks, one a stage: load, call, save, hand on."""
+"""The Celery tasks, one a stage: claim, do the work, save, hand on."""
 
 import logging
 from dataclasses import asdict
@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from db import jobs, messages
+from db import claims, jobs, messages
+from db.claims import Claim
 from db.errors import MainmaskError
-from db.models import JSON, Job
+from db.models import JSON
 from db.states import StageName
 from worker import stages
 from worker.app import app
@@ -21,19 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 def _stage_task(name: StageName) -> Any:
-    """Register the task of one stage. A database that is away for a moment is waited for; nothing was claimed yet."""
+    """Register the task of one stage."""
 
     def task(self: Task, job_id: str) -> None:
-        run_stage(self, name, UUID(job_id))
+        try:
+            run_stage(self, name, UUID(job_id))
+        except DBAPIError as error:
+            # Nothing is lost: what was claimed is taken over, what was not is sent again.
+            logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
 
     return app.task(
         task,
         name=str(name),
         bind=True,
         throws=(MainmaskError,),  # a broken picture is its sender's fault: a line in the log, not a traceback
-        autoretry_for=(OperationalError,),
-        retry_backoff=True,
-        max_retries=10,
     )
 
 
@@ -41,50 +43,74 @@ classify, detect, segment = (_stage_task(name) for name in StageName)
 
 
 def run_stage(task: Task, name: StageName, job_id: UUID) -> None:
-    """Claim the stage, do its work outside any transaction, store the result, then wake the next stage's worker."""
+    """Run a stage that is queued and due; a suspect one alone, so that it takes nobody with it."""
+    with runtime().gate.shared():
+        if claim := _take(name, job_id, suspect=False):
+            _run(task, claim)
+            return
+    with runtime().sessions() as session:
+        is_suspect = claims.is_suspect(session, job_id, name)
+    if is_suspect:
+        with runtime().gate.alone():
+            if claim := _take(name, job_id, suspect=True):
+                _run(task, claim)
+                return
+    logger.info("%s of job %s is not queued, or not due yet: nothing to do", name, job_id)
+
+
+def _take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
     with runtime().sessions.begin() as session:
-        job = jobs.claim_stage(session, job_id, name)
-    if job is None:
-        logger.info("%s of job %s is not queued: nothing to do", name, job_id)
-        return
-    try:
-        output = stages.run(name, job, runtime())
-    except Exception as error:
-        _give_up_or_retry(task, name, job, error)
-        raise
-    if _save(name, job, output) and output.outcome is None and name.next:
-        messages.send(name.next, job_id)
+        return claims.take(session, job_id, name, runtime().holder, suspect=suspect)
 
 
-def _save(name: StageName, job: Job, output: stages.StageOutput) -> bool:
+def _run(task: Task, claim: Claim) -> None:
+    """The work, between two short transactions; the lease is renewed for as long as it takes."""
+    with runtime().leases.held(claim):
+        try:
+            with runtime().sessions.begin() as session:
+                job = jobs.start(session, claim.job_id)
+            output = stages.run(claim.name, job, runtime())
+        except DBAPIError:
+            raise
+        except Exception as error:
+            _give_up_or_retry(task, claim, error)
+            raise
+        saved = _save(claim, output)
+    if not saved:
+        logger.warning("%s of job %s was taken over or canceled: its result is refused", claim.name, claim.job_id)
+    elif output.outcome is None and claim.name.next:
+        messages.send(claim.name.next, claim.job_id)
+
+
+def _save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
-    card = asdict(runtime().pipeline.cards[name])
+    card = asdict(runtime().pipeline.cards[claim.name])
     with runtime().sessions.begin() as session:
-        if not jobs.complete_stage(session, job.id, name, output.result, card):
+        if not claims.complete(session, claim, output.result, card):
             return False
         session.add_all(output.instances)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
-            jobs.succeed(session, job.id, output.outcome)
-        elif name.next:
-            jobs.hand_on(session, job.id, name.next)
+            jobs.succeed(session, claim.job_id, output.outcome)
+        elif claim.name.next:
+            jobs.hand_on(session, claim.job_id, claim.name.next)
     return True
 
 
-def _give_up_or_retry(task: Task, name: StageName, job: Job, error: Exception) -> None:
-    """Requeue the stage by raising Celery's `Retry`, or end the job with the cause."""
-    attempt = next(stage.attempts for stage in job.stages if stage.name is name)
-    delay_seconds = retry_delay_seconds(name, attempt, error)
+def _give_up_or_retry(task: Task, claim: Claim, error: Exception) -> None:
+    """Queue the stage again and raise Celery's `Retry`, which Flower shows as one; or end the job with the cause."""
+    delay_seconds = retry_delay_seconds(claim.name, claim.attempt, error)
+    document = error_document(error)
     with runtime().sessions.begin() as session:
-        if delay_seconds is None:
-            jobs.fail(session, job.id, name, _error_document(error))
-        else:
-            jobs.requeue_stage(session, job.id, name, _error_document(error))
+        if delay_seconds is not None:
+            claims.retry(session, claim, document, delay_seconds)
+        elif claims.fail(session, claim, document):
+            jobs.fail(session, claim.job_id, claim.name, document)
     if delay_seconds is not None:
         raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
 
 
-def _error_document(error: Exception) -> JSON:
+def error_document(error: Exception) -> JSON:
     """What the caller is told: our own errors speak for themselves, the inside of others stays in the log."""
     if isinstance(error, MainmaskError):
         return {"type": error.code, "message": str(error)}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from db import messages, session
 from db.storage import object_store
@@ -17,7 +17,8 @@ router = APIRouter(tags=["health"])
 class Readiness(BaseModel):
     """Which of the servers behind the API answer."""
 
-    ready: bool
+    ready: bool = Field(description="Jobs are accepted.")
+    degraded: bool = Field(description="Jobs are accepted, but don't run until Redis is back.")
     checks: dict[str, bool]
 
 
@@ -29,12 +30,12 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={int(HTTPStatus.SERVICE_UNAVAILABLE): {"model": Readiness}})
 def readyz(response: Response) -> Readiness:
-    """200 when Postgres, Redis and S3 answer, else 503; the body says which does not."""
+    """200 when jobs are accepted: Postgres and S3 answer. Without Redis they wait, and the body says so."""
     checks = {name: _answers(name, ping) for name, ping in PINGS.items()}
-    ready = all(checks.values())
+    ready = checks["database"] and checks["storage"]
     if not ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return Readiness(ready=ready, checks=checks)
+    return Readiness(ready=ready, degraded=ready and not checks["redis"], checks=checks)
 
 
 def _ping_database() -> None:

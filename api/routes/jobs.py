@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from uuid_utils.compat import uuid7
 
@@ -15,12 +16,12 @@ from api.problems import responses
 from api.submissions import JsonSubmission, MultipartSubmission, SubmissionFields, reading
 from db import jobs, messages
 from db.documents import JobDocument, job_document
-from db.errors import ArtifactNotFound
-from db.keys import artifact_key, image_key
+from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
+from db.keys import artifact_key, image_key, job_prefix
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
-from db.states import TERMINAL, StageName
+from db.states import TERMINAL, JobStatus, StageName
 from db.storage import object_store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -28,6 +29,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 POLL_AFTER_SECONDS = 1
 YOUNG = timedelta(seconds=2)
 """Most jobs end before this age: until then callers may ask as often as they like."""
+
+CHANGE_ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 REQUEST_BODY = {
     "requestBody": {
@@ -80,6 +83,65 @@ def accept(fields: SubmissionFields, image: BinaryIO) -> Job:
         job = jobs.create(session, new)
     messages.send(StageName.CLASSIFY, job.id)
     return job
+
+
+class JobPage(BaseModel):
+    """Some jobs, the newest first."""
+
+    jobs: list[JobDocument]
+    next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
+
+
+@router.get("", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
+def page(
+    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
+    before: Annotated[UUID | None, Query(description="Only jobs older than this one.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JobPage:
+    """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
+    with session_factory()() as session:
+        found = jobs.page(session, status=status, before=before, limit=limit + 1)
+    listed = [job_document(job, object_store()) for job in found[:limit]]
+    return JobPage(jobs=listed, next=listed[-1].id if len(found) > limit else None)
+
+
+@router.post("/{job_id}/cancel", responses=responses(*CHANGE_ERRORS))
+def cancel(job_id: UUID) -> JobDocument:
+    """End the job now. A stage that runs is not interrupted, but its result is dropped."""
+    with session_factory().begin() as session:
+        canceled = jobs.cancel(session, job_id)
+        job = jobs.get(session, job_id)
+    if not canceled and job.status is not JobStatus.CANCELED:
+        raise JobHasEnded(job_id, job.status)
+    return job_document(job, object_store())
+
+
+@router.post("/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, responses=responses(*CHANGE_ERRORS))
+def retry(job_id: UUID) -> JobDocument:
+    """Start a failed job again at the stage that failed; the earlier stages' results stay."""
+    with session_factory().begin() as session:
+        stage = jobs.requeue(session, job_id)
+        job = jobs.get(session, job_id)
+    if stage is None:
+        raise JobNotFailed(job_id, job.status)
+    messages.send(stage, job_id)
+    return job_document(job, object_store())
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def delete(job_id: UUID) -> None:
+    """Remove the job with its image and masks; one that hasn't ended is canceled first."""
+    with session_factory().begin() as session:
+        jobs.get(session, job_id)
+        jobs.cancel(session, job_id)
+    # Objects before rows: should this fail half-way, the row is still there to try again.
+    object_store().delete_prefix(job_prefix(job_id))
+    with session_factory().begin() as session:
+        jobs.delete(session, [job_id])
 
 
 @router.get("/{job_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))

@@ -1,4 +1,4 @@
-"""Mainmask's own processes: the migrations, the API, the worker and Flower."""
+"""Mainmask's own processes: the migrations, the API, the workers, beat and Flower."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -41,6 +41,24 @@ class Services:
             is_ready=ready_file.exists,
             # It loads the models first, which takes a slow disk a while.
             ready_within_seconds=300.0,
+        )
+
+    def maintenance(self) -> Program:
+        """The worker that takes over what others have left; apart from them, so that it can act when they can't."""
+        options = ["--concurrency=1", "--queues=maintenance", "--pool=threads", "--hostname=maintenance@%h"]
+        arguments = ["celery", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
+        return self._program("maintenance", arguments, ready=lambda: True)
+
+    def beat(self, schedule_file: Path) -> Program:
+        """Tells the maintenance worker when it is time."""
+        arguments = ["celery", "--app=worker.maintenance", "beat", f"--schedule={schedule_file.resolve()}"]
+        # Its schedule may be half-written by one that was killed; it holds nothing that can't be lost.
+        return Program(
+            name="beat",
+            command=_python(*arguments, "--loglevel=WARNING", "--pidfile="),
+            environment=self.environment,
+            prepare=lambda: schedule_file.unlink(missing_ok=True),
+            is_ready=lambda: True,
         )
 
     def flower(self, port: int) -> Program:

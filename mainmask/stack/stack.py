@@ -83,6 +83,8 @@ class Stack:
         self._supervisor.start(
             services.api(api_port),
             services.worker(self._folder / "run" / "worker.ready"),
+            services.maintenance(),
+            services.beat(self._folder / "run" / "beat-schedule"),
             services.flower(flower_port),
         )
 

@@ -15,7 +15,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from uuid_utils.compat import uuid7
 
-from db import jobs
+from db import claims, jobs
+from db.claims import Holder
+from db.errors import ObjectMissing
 from db.keys import artifact_key, image_key
 from db.models import Instance
 from db.session import session_factory
@@ -227,8 +229,10 @@ def finished(client: TestClient, picture: bytes) -> str:
     }
     with session_factory().begin() as session:
         for name, result in results.items():
-            jobs.claim_stage(session, job_id, name)
-            jobs.complete_stage(session, job_id, name, result, CARD)
+            claim = claims.take(session, job_id, name, Holder("here", 60), suspect=False)
+            assert claim is not None
+            jobs.start(session, job_id)
+            claims.complete(session, claim, result, CARD)
             if name.next:
                 jobs.hand_on(session, job_id, name.next)
         session.add(
@@ -285,6 +289,84 @@ def test_pictures_that_are_not_there(client: TestClient, finished: str, picture:
     answer = client.get(f"/v1/jobs/{unfinished}/mask")
     assert is_problem(answer, 404, "artifact-not-found")
     assert "queued" in answer.json()["detail"]
+
+
+def fail(job_id: str) -> None:
+    """Fail the job at its first stage, as a worker does."""
+    error = {"type": "invalid-image", "message": "It is broken."}
+    with session_factory().begin() as session:
+        claim = claims.take(session, UUID(job_id), StageName.CLASSIFY, Holder("here", 60), suspect=False)
+        assert claim is not None
+        jobs.start(session, UUID(job_id))
+        assert claims.fail(session, claim, error)
+        jobs.fail(session, UUID(job_id), StageName.CLASSIFY, error)
+
+
+def test_a_job_is_canceled_once_and_for_all(client: TestClient, picture: bytes) -> None:
+    """Canceling ends a waiting job; canceling again answers the same."""
+    job_id = submit(client, picture, description="a cat").json()["id"]
+    for _ in range(2):
+        answer = client.post(f"/v1/jobs/{job_id}/cancel")
+        assert answer.status_code == 200
+        assert answer.json()["status"] == "canceled"
+    assert client.get(f"/v1/jobs/{job_id}").json()["finished_at"]
+
+
+def test_what_has_ended_can_not_be_canceled(client: TestClient, finished: str) -> None:
+    """A succeeded job is answered 409 and stays as it is."""
+    assert is_problem(client.post(f"/v1/jobs/{finished}/cancel"), 409, "job-has-ended")
+    assert client.get(f"/v1/jobs/{finished}").json()["status"] == "succeeded"
+
+
+def test_a_failed_job_is_listed_with_its_cause_and_retried(client: TestClient, picture: bytes) -> None:
+    """The operator's way: list what failed, read why, start it again; then it is no longer listed."""
+    job_id = submit(client, picture, description="a cat").json()["id"]
+    fail(job_id)
+    (listed,) = client.get("/v1/jobs", params={"status": "failed", "limit": 1}).json()["jobs"]
+    assert listed["id"] == job_id
+    assert listed["error"] == {"stage": "classify", "type": "invalid-image", "message": "It is broken."}
+    answer = client.post(f"/v1/jobs/{job_id}/retry")
+    assert (answer.status_code, answer.json()["status"], answer.json()["error"]) == (202, "queued", None)
+    failed = client.get("/v1/jobs", params={"status": "failed"}).json()["jobs"]
+    assert job_id not in [job["id"] for job in failed]
+
+
+def test_only_failed_jobs_are_retried(client: TestClient, finished: str, picture: bytes) -> None:
+    """One that succeeded, or waits, is answered 409."""
+    waiting = submit(client, picture, description="a cat").json()["id"]
+    for job_id in (finished, waiting):
+        assert is_problem(client.post(f"/v1/jobs/{job_id}/retry"), 409, "job-not-failed")
+
+
+def test_pages_lead_from_the_newest_to_the_oldest(client: TestClient, picture: bytes) -> None:
+    """Page by page, every job comes once, in order."""
+    submitted = [submit(client, picture, description="a cat").json()["id"] for _ in range(3)]
+    seen: list[str] = []
+    cursor: str | None = None
+    while submitted[0] not in seen:
+        params = {"limit": "2", **({"before": cursor} if cursor else {})}
+        answer = client.get("/v1/jobs", params=params).json()
+        seen += [job["id"] for job in answer["jobs"]]
+        cursor = answer["next"]
+    assert seen[:3] == submitted[::-1]
+    assert is_problem(client.get("/v1/jobs", params={"limit": "101"}), 422, "invalid-request")
+    assert is_problem(client.get("/v1/jobs", params={"status": "lost"}), 422, "invalid-request")
+
+
+def test_a_deleted_job_is_gone_with_its_pictures(client: TestClient, finished: str) -> None:
+    """Row, image and masks: nothing of it is left, and deleting it again is 404."""
+    assert client.delete(f"/v1/jobs/{finished}").status_code == 204
+    assert is_problem(client.get(f"/v1/jobs/{finished}"), 404, "job-not-found")
+    for key in (image_key(UUID(finished)), artifact_key(UUID(finished), 0, "mask")):
+        with pytest.raises(ObjectMissing):
+            object_store().get(key)
+    assert is_problem(client.delete(f"/v1/jobs/{finished}"), 404, "job-not-found")
+
+
+@pytest.mark.parametrize("call", ["cancel", "retry"])
+def test_changing_an_unknown_job_is_404(client: TestClient, call: str) -> None:
+    """No job, nothing to change."""
+    assert is_problem(client.post(f"/v1/jobs/{uuid7()}/{call}"), 404, "job-not-found")
 
 
 def test_the_openapi_document_is_whole(client: TestClient) -> None:

@@ -15,6 +15,10 @@ ALL = [
     errors.ArtifactNotFound("mask", 1, "the job found 1 instances"),
     errors.StorageUnavailable("get"),
     errors.ObjectMissing("jobs/0199/image"),
+    errors.WorkerLost(),
+    errors.OutOfMemory(),
+    errors.JobHasEnded("0199", "succeeded"),
+    errors.JobNotFailed("0199", "running"),
     errors.CheckpointInvalid("tiny", "it is broken"),
     errors.UnknownProfile("huge", ["tiny"]),
 ]

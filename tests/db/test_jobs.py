@@ -6,14 +6,15 @@ import pytest
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from db import jobs
+from db import claims, jobs
+from db.claims import Claim, Holder
 from db.errors import JobNotFound
 from db.models import Job
-from db.states import JobStatus, Outcome, StageName, StageStatus
+from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
 
-CLASSIFIED = {"candidates": [{"label": "cat", "score": 1.0}], "margin": 1.0, "ambiguous": False}
+RESULT = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
-ERROR = {"type": "storage-unavailable", "message": "away"}
+ERROR = {"type": "invalid-image", "message": "broken"}
 
 
 def stored(session: Session, job_id: UUID) -> Job:
@@ -27,6 +28,27 @@ def stage_statuses(job: Job) -> list[StageStatus]:
     return [stage.status for stage in job.stages]
 
 
+def run(session: Session, job_id: UUID, name: StageName) -> Claim:
+    """Claim the stage and set the job running."""
+    claim = claims.take(session, job_id, name, Holder("here", 60), suspect=False)
+    assert claim is not None
+    jobs.start(session, job_id)
+    return claim
+
+
+def complete(session: Session, job_id: UUID, name: StageName) -> None:
+    """Run the stage to its end and hand on."""
+    assert claims.complete(session, run(session, job_id, name), RESULT, CARD)
+    if name.next:
+        jobs.hand_on(session, job_id, name.next)
+
+
+def fail(session: Session, job_id: UUID, name: StageName) -> None:
+    """Run the stage, and end the job there."""
+    assert claims.fail(session, run(session, job_id, name), ERROR)
+    jobs.fail(session, job_id, name, ERROR)
+
+
 def test_a_new_job_waits_at_its_first_stage(session: Session, job: Job) -> None:
     """Created: the job and its first stage are queued, the others pending, and what was submitted is kept."""
     found = stored(session, job.id)
@@ -34,6 +56,7 @@ def test_a_new_job_waits_at_its_first_stage(session: Session, job: Job) -> None:
     assert stage_statuses(found) == [StageStatus.QUEUED, StageStatus.PENDING, StageStatus.PENDING]
     assert (found.description, found.caller_metadata) == ("a cat on a sofa", {"order": 7})
     assert found.created_at.utcoffset() is not None
+    assert found.stages[0].due_at is not None
 
 
 def test_an_unknown_job_is_said_to_be_unknown(session: Session) -> None:
@@ -43,56 +66,9 @@ def test_an_unknown_job_is_said_to_be_unknown(session: Session) -> None:
         jobs.get(session, missing)
 
 
-def test_a_stage_is_claimed_once(session: Session, job: Job) -> None:
-    """The first claim takes the stage and counts the attempt; a second message finds nothing to do."""
-    claimed = jobs.claim_stage(session, job.id, StageName.CLASSIFY)
-    assert claimed is not None
-    assert jobs.claim_stage(session, job.id, StageName.CLASSIFY) is None
-    found = stored(session, job.id)
-    assert found.status is JobStatus.RUNNING
-    assert found.stages[0].attempts == 1
-    assert found.stages[0].started_at is not None
-
-
-def test_a_later_stage_can_not_be_claimed_early(session: Session, job: Job) -> None:
-    """A message for a stage whose predecessor hasn't finished does nothing."""
-    assert jobs.claim_stage(session, job.id, StageName.DETECT) is None
-    assert stored(session, job.id).status is JobStatus.QUEUED
-
-
-def test_a_result_is_kept_and_the_next_stage_queued(session: Session, job: Job) -> None:
-    """Completing a stage stores its result and model; handing on queues the next one."""
-    jobs.claim_stage(session, job.id, StageName.CLASSIFY)
-    assert jobs.complete_stage(session, job.id, StageName.CLASSIFY, CLASSIFIED, CARD)
-    jobs.hand_on(session, job.id, StageName.DETECT)
-    found = stored(session, job.id)
-    assert stage_statuses(found) == [StageStatus.SUCCEEDED, StageStatus.QUEUED, StageStatus.PENDING]
-    assert (found.stages[0].result, found.stages[0].model) == (CLASSIFIED, CARD)
-
-
-def test_a_result_is_refused_when_nothing_was_claimed(session: Session, job: Job) -> None:
-    """A late or doubled worker can't write a result, give the stage back, or fail the job."""
-    assert not jobs.complete_stage(session, job.id, StageName.CLASSIFY, CLASSIFIED, CARD)
-    assert not jobs.requeue_stage(session, job.id, StageName.CLASSIFY, ERROR)
-    assert not jobs.fail(session, job.id, StageName.CLASSIFY, ERROR)
-    found = stored(session, job.id)
-    assert (found.status, found.stages[0].result) == (JobStatus.QUEUED, None)
-
-
-def test_a_requeued_stage_can_be_claimed_again(session: Session, job: Job) -> None:
-    """Another attempt counts on from the last, and forgets its error only when it starts."""
-    jobs.claim_stage(session, job.id, StageName.CLASSIFY)
-    assert jobs.requeue_stage(session, job.id, StageName.CLASSIFY, ERROR)
-    assert stored(session, job.id).stages[0].error == ERROR
-    jobs.claim_stage(session, job.id, StageName.CLASSIFY)
-    stage = stored(session, job.id).stages[0]
-    assert (stage.attempts, stage.error) == (2, None)
-
-
 def test_a_failed_job_says_where_and_why(session: Session, job: Job) -> None:
     """Failing ends the job with the stage and the cause; the stages that never ran are skipped."""
-    jobs.claim_stage(session, job.id, StageName.CLASSIFY)
-    assert jobs.fail(session, job.id, StageName.CLASSIFY, ERROR)
+    fail(session, job.id, StageName.CLASSIFY)
     found = stored(session, job.id)
     assert found.status is JobStatus.FAILED
     assert found.error == {"stage": "classify", **ERROR}
@@ -102,11 +78,73 @@ def test_a_failed_job_says_where_and_why(session: Session, job: Job) -> None:
 
 def test_finding_nothing_is_a_success_that_skips_the_rest(session: Session, job: Job) -> None:
     """`not_found` ends the job as succeeded; the segment stage is skipped."""
-    for name in (StageName.CLASSIFY, StageName.DETECT):
-        jobs.hand_on(session, job.id, name) if name is StageName.DETECT else None
-        jobs.claim_stage(session, job.id, name)
-        jobs.complete_stage(session, job.id, name, CLASSIFIED, CARD)
+    complete(session, job.id, StageName.CLASSIFY)
+    assert claims.complete(session, run(session, job.id, StageName.DETECT), RESULT, CARD)
     jobs.succeed(session, job.id, Outcome.NOT_FOUND)
     found = stored(session, job.id)
     assert (found.status, found.outcome) == (JobStatus.SUCCEEDED, Outcome.NOT_FOUND)
     assert stage_statuses(found) == [StageStatus.SUCCEEDED, StageStatus.SUCCEEDED, StageStatus.SKIPPED]
+
+
+@pytest.mark.parametrize("is_running", [False, True], ids=["queued", "running"])
+def test_a_canceled_job_ends_at_once(session: Session, job: Job, is_running: bool) -> None:
+    """Canceling ends the job and skips what hasn't finished; a result that comes later is refused."""
+    claim = run(session, job.id, StageName.CLASSIFY) if is_running else None
+    assert jobs.cancel(session, job.id)
+    found = stored(session, job.id)
+    assert found.status is JobStatus.CANCELED
+    assert found.finished_at is not None
+    assert stage_statuses(found) == [StageStatus.SKIPPED] * 3
+    assert claim is None or not claims.complete(session, claim, RESULT, CARD)
+    assert claims.take(session, job.id, StageName.CLASSIFY, Holder("here", 60), suspect=False) is None
+
+
+def test_an_ended_job_can_not_be_canceled(session: Session, job: Job) -> None:
+    """Canceling what has ended changes nothing, and says so; canceling twice is one cancel."""
+    fail(session, job.id, StageName.CLASSIFY)
+    assert not jobs.cancel(session, job.id)
+    assert stored(session, job.id).status is JobStatus.FAILED
+
+
+def test_a_failed_job_starts_again_where_it_failed(session: Session, job: Job) -> None:
+    """Requeued: the failed stage has all its attempts again, what succeeded stays, what was skipped waits."""
+    complete(session, job.id, StageName.CLASSIFY)
+    fail(session, job.id, StageName.DETECT)
+    assert jobs.requeue(session, job.id) is StageName.DETECT
+    found = stored(session, job.id)
+    assert (found.status, found.error, found.finished_at) == (JobStatus.QUEUED, None, None)
+    assert stage_statuses(found) == [StageStatus.SUCCEEDED, StageStatus.QUEUED, StageStatus.PENDING]
+    assert found.stages[0].result == RESULT
+    assert run(session, job.id, StageName.DETECT).attempt == 1
+
+
+def test_only_a_failed_job_is_requeued(session: Session, job: Job) -> None:
+    """A job that waits, runs or ended otherwise is left as it is."""
+    assert jobs.requeue(session, job.id) is None
+    jobs.cancel(session, job.id)
+    assert jobs.requeue(session, job.id) is None
+
+
+def test_pages_are_stable_while_jobs_arrive(session: Session, job: Job) -> None:
+    """The newest come first; the page after a job is the same however many come later, and filters by state."""
+    first, second, third = (new_job(session) for _ in range(3))
+    assert [found.id for found in jobs.page(session, status=None, before=None, limit=2)] == [third, second]
+    new_job(session)
+    assert [found.id for found in jobs.page(session, status=None, before=second, limit=2)] == [first, job.id]
+    fail(session, first, StageName.CLASSIFY)
+    failed = jobs.page(session, status=JobStatus.FAILED, before=None, limit=9)
+    assert failed[0].id == first
+    assert {found.status for found in failed} == {JobStatus.FAILED}
+
+
+def test_a_deleted_job_leaves_no_row(session: Session, job: Job) -> None:
+    """Its stages go with it."""
+    jobs.delete(session, [job.id])
+    with pytest.raises(JobNotFound):
+        stored(session, job.id)
+
+
+def new_job(session: Session) -> UUID:
+    """One more job."""
+    new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+    return jobs.create(session, new).id

@@ -1,4 +1,4 @@
-"""`mainmask up` as a process of its own: real servers, and stand-ins for the API, the worker and Flower."""
+"""`mainmask up` as a process of its own: real servers, and stand-ins for the API, the workers, beat and Flower."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from mainmask.exit_codes import ExitCode
 from tests.mainmask.stack.programs import children_in, environment_of, is_alive, wait_for
 
-CHILDREN = {"postgres", "redis", "s3", "api", "worker", "flower"}
+CHILDREN = {"postgres", "redis", "s3", "api", "worker", "maintenance", "beat", "flower"}
 
 # `python -m` looks into the current folder first, so that these run instead of what is installed.
 STAND_INS = {
@@ -37,7 +37,8 @@ ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 import os, pathlib, runpy, sys, time
 if "flower" in sys.argv:
     runpy.run_module("uvicorn")
-pathlib.Path(os.environ["MAINMASK_WORKER_READY_FILE"]).touch()
+if "--app=worker.app" in sys.argv:
+    pathlib.Path(os.environ["MAINMASK_WORKER_READY_FILE"]).touch()
 time.sleep(600)
 """,
 }

@@ -1,9 +1,8 @@
 """The retry decision, by table."""
 
 import pytest
-import torch
 
-from db.errors import InvalidImage, NoCandidates, StorageUnavailable
+from db.errors import InvalidImage, NoCandidates, OutOfMemory, StorageUnavailable, WorkerLost
 from db.states import StageName
 from worker.retries import POLICIES, retry_delay_seconds
 
@@ -13,11 +12,14 @@ from worker.retries import POLICIES, retry_delay_seconds
     ("error", "attempt", "retried"),
     [
         (StorageUnavailable("get"), 1, True),
-        (StorageUnavailable("get"), 3, True),
-        (StorageUnavailable("get"), 4, False),
+        (StorageUnavailable("get"), 7, True),
+        (StorageUnavailable("get"), 8, False),
         (ConnectionResetError(), 1, True),
         (TimeoutError(), 1, True),
-        (torch.OutOfMemoryError(), 1, True),
+        (WorkerLost(), 2, True),
+        (WorkerLost(), 3, False),
+        (OutOfMemory(), 1, True),
+        (OutOfMemory(), 2, False),
         (InvalidImage("it is empty"), 1, False),
         (NoCandidates(), 1, False),
         (ValueError("a mistake of ours"), 1, False),
@@ -31,10 +33,10 @@ def test_only_what_may_pass_is_retried(stage: StageName, error: Exception, attem
 
 @pytest.mark.parametrize("stage", list(StageName))
 def test_the_wait_grows_and_is_jittered(stage: StageName) -> None:
-    """Each wait lies between half its step and the step, and the step doubles up to the policy's maximum."""
-    policy = POLICIES[stage]
-    for attempt in range(1, policy.attempts):
-        step = min(policy.first_delay_seconds * 2 ** (attempt - 1), policy.maximum_delay_seconds)
+    """Each wait lies between half its step and the step, and the step doubles up to its maximum."""
+    backoff = POLICIES[stage].retryable[StorageUnavailable]
+    for attempt in range(1, backoff.attempts):
+        step = min(backoff.first_delay_seconds * 2 ** (attempt - 1), backoff.maximum_delay_seconds)
         waits = [retry_delay_seconds(stage, attempt, StorageUnavailable("get")) for _ in range(50)]
         assert all(wait is not None and step / 2 <= wait <= step for wait in waits)
         assert len(set(waits)) > 1

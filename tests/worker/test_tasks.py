@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 from uuid import UUID
@@ -12,19 +13,25 @@ import redis
 from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
+from sqlalchemy import func, update
 from uuid_utils.compat import uuid7
 
 from db import jobs
+from db.claims import Holder
 from db.documents import JobDocument, job_document
-from db.errors import InvalidImage, MainmaskError, NoCandidates, StorageUnavailable
+from db.errors import InvalidImage, MainmaskError, NoCandidates, OutOfMemory, StorageUnavailable
 from db.keys import artifact_key, image_key
+from db.models import Stage
 from db.session import session_factory
 from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
 from db.storage import ObjectStore, object_store
 from worker import tasks
+from worker.gate import Gate
+from worker.leases import Leases
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard
+from worker.retries import OUTAGE
 from worker.runtime import Runtime
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
@@ -88,13 +95,23 @@ class Worker:
     classifier: FakeClassifier = field(default_factory=FakeClassifier)
     detector: FakeDetector = field(default_factory=FakeDetector)
     store: ObjectStore = field(default_factory=object_store)
+    gate: Gate = field(default_factory=Gate)
 
     def runtime(self) -> Runtime:
         cards = {str(name): ModelCard(f"fake {name}", "1", "MIT") for name in StageName}
         pipeline = Pipeline(
             cast("Any", self.classifier), cast("Any", self.detector), cast("Any", FakeSegmenter()), cards
         )
-        return Runtime(pipeline, cast("LabelExtractor", FakeExtractor()), self.store, session_factory(), 10**6)
+        return Runtime(
+            pipeline=pipeline,
+            extractor=cast("LabelExtractor", FakeExtractor()),
+            store=self.store,
+            sessions=session_factory(),
+            maximum_image_pixels=10**6,
+            gate=self.gate,
+            leases=Leases(session_factory(), lease_seconds=60),
+            holder=Holder("here", lease_seconds=60),
+        )
 
     def run(self, name: StageName, job_id: UUID) -> None:
         tasks.run_stage(cast("Task", FakeTask()), name, job_id)
@@ -146,6 +163,12 @@ def submit(
     with session_factory().begin() as session:
         jobs.create(session, new)
     return new.id
+
+
+def make_due(job_id: UUID) -> None:
+    """As if the back-off of the job's queued stage were over."""
+    with session_factory().begin() as session:
+        session.execute(update(Stage).where(Stage.job_id == job_id).values(due_at=func.clock_timestamp()))
 
 
 def test_three_stages_make_a_result(worker: Worker) -> None:
@@ -255,6 +278,7 @@ def test_an_outage_is_retried_from_the_stage_that_met_it(worker: Worker) -> None
     assert waiting.stages[0].status is StageStatus.QUEUED
     assert waiting.stages[0].error is not None
     worker.classifier.error = None
+    make_due(job_id)
     document = worker.run_all(job_id)
     assert document.status is JobStatus.SUCCEEDED
     assert [stage.attempts for stage in document.stages] == [2, 1, 1]
@@ -264,14 +288,15 @@ def test_an_outage_that_lasts_fails_the_job(worker: Worker) -> None:
     """After the last attempt the job is failed, with the outage as its cause."""
     job_id = submit(labels=["cat", "dog"])
     worker.classifier.error = StorageUnavailable("get")
-    for _ in range(3):
+    for _ in range(OUTAGE.attempts - 1):
         with pytest.raises(Retry):
             worker.run(StageName.CLASSIFY, job_id)
+        make_due(job_id)
     with pytest.raises(MainmaskError):
         worker.run(StageName.CLASSIFY, job_id)
     document = worker.document(job_id)
     assert document.status is JobStatus.FAILED
-    assert document.stages[0].attempts == 4
+    assert document.stages[0].attempts == OUTAGE.attempts
 
 
 def test_an_image_that_is_gone_is_not_waited_for(worker: Worker) -> None:
@@ -283,3 +308,54 @@ def test_an_image_that_is_gone_is_not_waited_for(worker: Worker) -> None:
     error = worker.document(job_id).error
     assert error is not None
     assert error.type == "object-missing"
+
+
+def test_a_full_device_is_tried_again_alone_then_fails_clearly(worker: Worker) -> None:
+    """The second attempt waits until nobody else is in, and runs alone; what doesn't fit then is said not to fit."""
+    job_id = submit(labels=["cat", "dog"])
+    worker.classifier.error = OutOfMemory()
+    with pytest.raises(Retry):
+        worker.run(StageName.CLASSIFY, job_id)
+    make_due(job_id)
+    with ThreadPoolExecutor() as threads:
+        with worker.gate.shared():
+            attempt = threads.submit(worker.run, StageName.CLASSIFY, job_id)
+            with pytest.raises(TimeoutError):
+                attempt.result(timeout=0.5)
+            assert worker.document(job_id).stages[0].attempts == 1
+        with pytest.raises(OutOfMemory):
+            attempt.result(timeout=5)
+    error = worker.document(job_id).error
+    assert error is not None
+    assert error.type == "out-of-memory"
+
+
+def test_the_result_of_a_canceled_job_is_dropped(worker: Worker, queues: "redis.Redis") -> None:
+    """Canceled while its stage runs: the result is refused, nothing is sent on, and the job stays canceled."""
+    job_id = submit(labels=["cat", "dog"])
+
+    def cancel_meanwhile(image: Image.Image, labels: Sequence[str]) -> Classification:
+        with session_factory().begin() as session:
+            assert jobs.cancel(session, job_id)
+        return FakeClassifier().classify(image, labels)
+
+    worker.classifier.classify = cancel_meanwhile  # type: ignore[method-assign] # a fake of a fake
+    worker.run(StageName.CLASSIFY, job_id)
+    document = worker.document(job_id)
+    assert (document.status, document.result) == (JobStatus.CANCELED, None)
+    assert queues.llen(StageName.DETECT) == 0
+
+
+def test_the_result_of_a_stage_that_was_taken_over_is_refused(worker: Worker, queues: "redis.Redis") -> None:
+    """A worker that was silent too long writes nothing over what its successor does."""
+    job_id = submit(labels=["cat", "dog"])
+
+    def taken_over_meanwhile(image: Image.Image, labels: Sequence[str]) -> Classification:
+        with session_factory().begin() as session:
+            session.execute(update(Stage).where(Stage.job_id == job_id).values(token=Stage.token + 1))
+        return FakeClassifier().classify(image, labels)
+
+    worker.classifier.classify = taken_over_meanwhile  # type: ignore[method-assign] # a fake of a fake
+    worker.run(StageName.CLASSIFY, job_id)
+    assert worker.document(job_id).stages[0].status is StageStatus.RUNNING
+    assert queues.llen(StageName.DETECT) == 0

@@ -7,6 +7,7 @@ from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from worker.pipeline.images import pad_to_square
+from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Candidate, Classification
 
 TEMPLATES = (
@@ -30,6 +31,7 @@ class Classifier:
         # Padding with the mean colour is zero after normalisation: the padding says nothing.
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
 
+    @memory_errors()
     @torch.inference_mode()
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         """Rank `labels` (at least one) as names of the main object of an RGB picture.

@@ -8,6 +8,7 @@ from PIL import Image
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
+from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import DetectedBox, Detection
 
 NMS_IOU = 0.7
@@ -28,6 +29,7 @@ class Detector:
         self._processor = processor
         self._thresholds = tuple(thresholds)
 
+    @memory_errors()
     @torch.inference_mode()
     def detect(self, image: Image.Image, label: str, *, every_instance: bool = False) -> Detection:
         """Find `label` in an RGB picture: the best box, or every box that remains after non-maximum suppression."""

@@ -9,6 +9,7 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
 
+from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
 
 STABILITY_OFFSET = 1.0
@@ -21,18 +22,35 @@ class Segmenter:
     def __init__(self, model: Sam) -> None:
         self._model = model.eval()
 
+    @memory_errors()
     @torch.inference_mode()
     def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
-        """One mask for each XYXY pixel box of an RGB picture; the picture is encoded once for all of them."""
+        """One mask for each XYXY pixel box of an RGB picture; the picture is encoded once for all of them.
+
+        Boxes that don't fit into the device's memory together are cut out in halves; raises `OutOfMemory` when one
+        alone doesn't.
+        """
         if not boxes:
             return []
         predictor = SamPredictor(self._model)  # holds one picture's embedding: never shared between calls
         predictor.set_image(np.asarray(image))
+        return self._cut(predictor, boxes)
+
+    def _cut(self, predictor: SamPredictor, boxes: Sequence[Box]) -> list[Mask]:
+        try:
+            return self._predict(predictor, boxes)
+        except torch.OutOfMemoryError:
+            if len(boxes) == 1:
+                raise
+        middle = len(boxes) // 2  # outside the except: the failed call's tensors are free by now
+        return self._cut(predictor, boxes[:middle]) + self._cut(predictor, boxes[middle:])
+
+    def _predict(self, predictor: SamPredictor, boxes: Sequence[Box]) -> list[Mask]:
         prompts = torch.as_tensor(boxes, dtype=torch.float32, device=self._model.device)
         logits, predicted_ious, _ = predictor.predict_torch(
             point_coords=None,
             point_labels=None,
-            boxes=predictor.transform.apply_boxes_torch(prompts, (image.height, image.width)),
+            boxes=predictor.transform.apply_boxes_torch(prompts, predictor.original_size),
             multimask_output=False,
             return_logits=True,
         )

@@ -1,0 +1,169 @@
+"""Claims on stages: taken with a lease and a fencing token, and only the token's holder may write.
+
+Nothing here commits. Each change is one guarded UPDATE, by Postgres's own clock.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from db.errors import OutOfMemory, WorkerLost
+from db.models import JSON, Stage
+from db.states import StageName, StageStatus, check_stage
+
+SUSPECT = (WorkerLost.code, OutOfMemory.code)
+"""Errors after which a stage is run alone: it may be what killed its worker, or filled the device."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who takes claims: a name for people, and how long it may be silent."""
+
+    worker: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run a stage, until it is lost to a takeover. `attempt` counts from 1."""
+
+    job_id: UUID
+    name: StageName
+    token: int
+    attempt: int
+
+
+def take(session: Session, job_id: UUID, name: StageName, holder: Holder, *, suspect: bool) -> Claim | None:
+    """Take a queued stage that is due, and count the attempt.
+
+    `suspect` stages, those whose last attempt ended with one of `SUSPECT`, are taken apart, to be run alone. Returns
+    None when there is nothing to take: the message came twice or early, or the job has ended.
+    """
+    row = session.execute(
+        update(Stage)
+        .where(
+            Stage.job_id == job_id,
+            Stage.name == name,
+            Stage.status == StageStatus.QUEUED,
+            Stage.due_at <= func.clock_timestamp(),
+            _suspect() if suspect else ~_suspect(),
+        )
+        .values(
+            status=StageStatus.RUNNING,
+            attempts=Stage.attempts + 1,
+            token=Stage.token + 1,
+            worker=holder.worker,
+            lease_expires_at=_from_now(holder.lease_seconds),
+            started_at=func.clock_timestamp(),
+            finished_at=None,
+        )
+        .returning(Stage.token, Stage.attempts)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return Claim(job_id, name, row.token, row.attempts) if row else None
+
+
+def is_suspect(session: Session, job_id: UUID, name: StageName) -> bool:
+    """True when the stage waits for a claim as a suspect."""
+    query: Select[Any] = select(literal(1)).where(
+        Stage.job_id == job_id,
+        Stage.name == name,
+        Stage.status == StageStatus.QUEUED,
+        _suspect(),
+    )
+    return session.scalar(query) is not None
+
+
+def renew(session: Session, claims: Collection[Claim], lease_seconds: float) -> set[Claim]:
+    """Prolong the leases of all these claims at once; returns those that are still held."""
+    if not claims:
+        return set()
+    held = session.execute(
+        update(Stage)
+        .where(_is_any_of(claims))
+        .values(lease_expires_at=_from_now(lease_seconds))
+        .returning(Stage.job_id, Stage.name, Stage.token)
+        .execution_options(synchronize_session=False)
+    ).all()
+    keys = {(row.job_id, row.name, row.token) for row in held}
+    return {claim for claim in claims if (claim.job_id, claim.name, claim.token) in keys}
+
+
+def complete(session: Session, held: Claim, result: JSON, model: JSON) -> bool:
+    """Store the result; False when the claim was lost: somebody else runs the stage, or its job was canceled."""
+    return _leave(
+        session, held, StageStatus.SUCCEEDED, finished_at=func.clock_timestamp(), result=result, model=model, error=None
+    )
+
+
+def retry(session: Session, held: Claim, error: JSON, delay_seconds: float) -> bool:
+    """Give the stage back for another attempt after the delay, with the error that ended this one."""
+    return _leave(
+        session,
+        held,
+        StageStatus.QUEUED,
+        due_at=_from_now(delay_seconds),
+        sent_at=_from_now(delay_seconds),
+        error=error,
+    )
+
+
+def fail(session: Session, held: Claim, error: JSON) -> bool:
+    """End the stage without a result; False when the claim was lost."""
+    return _leave(session, held, StageStatus.FAILED, finished_at=func.clock_timestamp(), error=error)
+
+
+def hand_back(session: Session, claims: Collection[Claim]) -> list[Claim]:
+    """Give stages back that were not at fault, claimable at once; their attempts don't count.
+
+    Returns those that were still held: their messages are to be sent again.
+    """
+    if not claims:
+        return []
+    check_stage(StageStatus.RUNNING, StageStatus.QUEUED)
+    given = session.execute(
+        update(Stage)
+        .where(_is_any_of(claims))
+        .values(
+            status=StageStatus.QUEUED,
+            attempts=Stage.attempts - 1,
+            due_at=func.clock_timestamp(),
+            sent_at=func.clock_timestamp(),
+            lease_expires_at=None,
+            worker=None,
+        )
+        .returning(Stage.job_id, Stage.name)
+        .execution_options(synchronize_session=False)
+    ).all()
+    keys = {(row.job_id, row.name) for row in given}
+    return [claim for claim in claims if (claim.job_id, claim.name) in keys]
+
+
+def _leave(session: Session, held: Claim, target: StageStatus, **values: Any) -> bool:
+    check_stage(StageStatus.RUNNING, target)
+    left = session.execute(
+        update(Stage)
+        .where(_is_any_of([held]))
+        .values(status=target, lease_expires_at=None, worker=None, **values)
+        .returning(Stage.token)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return left is not None
+
+
+def _suspect() -> ColumnElement[bool]:
+    return func.coalesce(Stage.error["type"].astext, "").in_(SUSPECT)
+
+
+def _is_any_of(claims: Collection[Claim]) -> ColumnElement[bool]:
+    """The fence: the stage still runs under the very token."""
+    keys = [(claim.job_id, claim.name, claim.token) for claim in claims]
+    return (Stage.status == StageStatus.RUNNING) & tuple_(Stage.job_id, Stage.name, Stage.token).in_(keys)
+
+
+def _from_now(seconds: float) -> ColumnElement[Any]:
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)

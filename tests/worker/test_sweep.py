@@ -1,0 +1,156 @@
+"""The sweep over the real servers: takes over, sends again, expires, and does nothing twice."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import redis
+from sqlalchemy import func, update
+from uuid_utils.compat import uuid7
+
+from db import claims, jobs, messages
+from db.claims import Holder
+from db.errors import JobNotFound, ObjectMissing, WorkerLost
+from db.keys import image_key
+from db.models import Job, Stage
+from db.session import session_factory
+from db.states import Instances, JobStatus, StageName, StageStatus
+from db.storage import object_store
+from worker import sweep
+from worker.retries import CRASH
+
+NOW = timedelta(0)
+
+
+@pytest.fixture
+def queues(migrated: None, environment: dict[str, str]) -> Iterator["redis.Redis"]:
+    """The broker, its stage queues empty; and no job of other tests in the tables."""
+    with session_factory().begin() as session:
+        session.query(Job).delete()
+    client = redis.Redis.from_url(environment["MAINMASK_REDIS_URL"])
+    client.delete(*StageName)
+    yield client
+    client.close()
+
+
+def submit() -> UUID:
+    """A job whose message was never sent."""
+    new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+    with session_factory().begin() as session:
+        jobs.create(session, new)
+    return new.id
+
+
+def abandon(job_id: UUID, *, suspect: bool = False) -> None:
+    """Claim the job's first stage with a lease that has run out already, as a killed worker leaves it."""
+    with session_factory().begin() as session:
+        claim = claims.take(session, job_id, StageName.CLASSIFY, Holder("gone", -1), suspect=suspect)
+        assert claim is not None
+        jobs.start(session, job_id)
+
+
+def stored(job_id: UUID) -> Job:
+    """The job as it stands."""
+    with session_factory()() as session:
+        return jobs.get(session, job_id)
+
+
+def test_what_a_lost_worker_ran_is_queued_again(queues: "redis.Redis") -> None:
+    """The stage is queued with the cause and its message sent; it is due at once."""
+    job_id = submit()
+    abandon(job_id)
+    assert sweep.take_over(session_factory()) == 1
+    stage = stored(job_id).stages[0]
+    assert (stage.status, stage.attempts) == (StageStatus.QUEUED, 1)
+    assert stage.error is not None
+    assert stage.error["type"] == WorkerLost.code
+    assert queues.llen(StageName.CLASSIFY) == 1
+
+
+def test_a_job_that_kills_every_worker_fails(queues: "redis.Redis") -> None:
+    """After its last attempt the poison job is failed, with the lost worker as its cause."""
+    job_id = submit()
+    for attempt in range(CRASH.attempts):
+        abandon(job_id, suspect=attempt > 0)
+        assert sweep.take_over(session_factory()) == 1
+    job = stored(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert (job.error["stage"], job.error["type"]) == ("classify", WorkerLost.code)
+
+
+def test_a_lease_that_runs_is_left_alone(queues: "redis.Redis") -> None:
+    """What is being renewed is nobody else's."""
+    job_id = submit()
+    with session_factory().begin() as session:
+        claims.take(session, job_id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
+    assert sweep.take_over(session_factory()) == 0
+
+
+def test_a_message_that_was_never_sent_is_sent(queues: "redis.Redis") -> None:
+    """Accepted while Redis was down, or its API killed before the send: the sweep wakes a worker."""
+    job_id = submit()
+    assert sweep.resend(session_factory(), timedelta(seconds=60)) == 0
+    assert sweep.resend(session_factory(), NOW) == 1
+    assert queues.llen(StageName.CLASSIFY) == 1
+    assert stored(job_id).stages[0].status is StageStatus.QUEUED
+
+
+def test_a_long_queue_is_not_sent_again(queues: "redis.Redis") -> None:
+    """Stages that only wait their turn have their messages in the queue: nothing is added to it."""
+    for _ in range(5):
+        messages.send(StageName.CLASSIFY, submit())
+    assert sweep.resend(session_factory(), NOW) == 0
+    queues.lpop(StageName.CLASSIFY)
+    assert sweep.resend(session_factory(), NOW) == 1
+    assert queues.llen(StageName.CLASSIFY) == 5
+
+
+def test_a_wiped_redis_is_filled_again(queues: "redis.Redis") -> None:
+    """After FLUSHALL every waiting stage is sent again, once."""
+    for _ in range(5):
+        messages.send(StageName.CLASSIFY, submit())
+    queues.flushall()
+    assert sweep.resend(session_factory(), NOW) == 5
+    assert queues.llen(StageName.CLASSIFY) == 5
+
+
+def test_a_stage_in_back_off_is_not_sent_early(queues: "redis.Redis") -> None:
+    """What is queued for later isn't missing."""
+    job_id = submit()
+    later = func.clock_timestamp() + timedelta(hours=1)
+    with session_factory().begin() as session:
+        session.execute(update(Stage).where(Stage.job_id == job_id).values(due_at=later))
+    assert sweep.resend(session_factory(), NOW) == 0
+
+
+def test_sweeps_at_once_do_each_thing_once(queues: "redis.Redis") -> None:
+    """Four sweeps over twenty abandoned stages: twenty takeovers, twenty messages."""
+    for _ in range(20):
+        abandon(submit())
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(lambda _: sweep.take_over(session_factory()), range(4)))
+    assert sum(counts) == 20
+    assert queues.llen(StageName.CLASSIFY) == 20
+
+
+def test_old_jobs_leave_with_their_objects(queues: "redis.Redis") -> None:
+    """Past the retention, rows and objects are gone; younger jobs, and those that run, stay."""
+    old, young, running = submit(), submit(), submit()
+    for job_id in (old, young):
+        object_store().put(image_key(job_id), io.BytesIO(b"picture"), "image/png")
+        with session_factory().begin() as session:
+            assert jobs.cancel(session, job_id)
+    with session_factory().begin() as session:
+        past = func.clock_timestamp() - timedelta(hours=2)
+        session.execute(update(Job).where(Job.id == old).values(finished_at=past))
+    assert sweep.expire(session_factory(), object_store(), timedelta(hours=1)) == 1
+    with pytest.raises(JobNotFound):
+        stored(old)
+    with pytest.raises(ObjectMissing):
+        object_store().get(image_key(old))
+    assert stored(running).status is JobStatus.QUEUED
+    assert object_store().get(image_key(young)) == b"picture"

@@ -1,0 +1,47 @@
+"""The maintenance worker, apart from the GPU workers: it must act when those can't.
+
+`celery --app worker.maintenance beat` keeps the time, `celery --app worker.maintenance worker --queues maintenance`
+does the work.
+"""
+
+from datetime import timedelta
+
+from db.messages import celery_app
+from db.session import session_factory
+from db.settings import settings
+from db.storage import object_store
+from worker import sweep
+
+QUEUE = "maintenance"
+EXPIRE_INTERVAL_SECONDS = 300
+
+app = celery_app(settings())
+app.conf.task_default_queue = QUEUE
+app.conf.beat_schedule = {
+    "sweep": {
+        "task": "sweep",
+        "schedule": settings().sweep_interval_seconds,
+        # A sweep that comes late is as good as the next one: they don't pile up while no worker takes them.
+        "options": {"expires": 2 * settings().sweep_interval_seconds},
+    },
+    "expire": {
+        "task": "expire",
+        "schedule": EXPIRE_INTERVAL_SECONDS,
+        "options": {"expires": EXPIRE_INTERVAL_SECONDS},
+    },
+}
+
+
+def run_sweep() -> None:
+    """Take over what its worker has left, and send again what seems lost."""
+    sweep.take_over(session_factory())
+    sweep.resend(session_factory(), timedelta(seconds=settings().resend_after_seconds))
+
+
+def run_expire() -> None:
+    """Remove what is older than the retention."""
+    sweep.expire(session_factory(), object_store(), timedelta(hours=settings().retention_hours))
+
+
+app.task(run_sweep, name="sweep")
+app.task(run_expire, name="expire")

@@ -1,0 +1,88 @@
+"""The sweep: what makes sure that no job is forgotten, whoever died. Any number may run at once."""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import claims, jobs, messages, sweep
+from db.claims import Claim
+from db.errors import WorkerLost
+from db.keys import job_prefix
+from db.states import StageName
+from db.storage import ObjectStore
+from worker.retries import retry_delay_seconds
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""Rows a transaction; what is left waits for the next round, a moment later."""
+
+
+def take_over(sessions: sessionmaker[Session]) -> int:
+    """Queue the stages again whose workers were lost, or fail those that have lost too many; returns how many."""
+    error = WorkerLost()
+    document = {"type": error.code, "message": str(error)}
+    again: list[Claim] = []
+    with sessions.begin() as session:
+        expired = sweep.expired_claims(session, BATCH)
+        for claim in expired:
+            delay_seconds = retry_delay_seconds(claim.name, claim.attempt, error)
+            if delay_seconds is not None:
+                claims.retry(session, claim, document, delay_seconds)
+                again.append(claim)
+            elif claims.fail(session, claim, document):
+                jobs.fail(session, claim.job_id, claim.name, document)
+    for claim in expired:
+        logger.warning("%s of job %s: its worker was lost at attempt %d", claim.name, claim.job_id, claim.attempt)
+    for claim in again:
+        messages.send(claim.name, claim.job_id)
+    return len(expired)
+
+
+def resend(sessions: sessionmaker[Session], silence: timedelta) -> int:
+    """Send messages again that seem lost: more stages wait than messages lie in their queue. Returns how many.
+
+    A stage that only waits its turn has its message in the queue, so a long queue is not sent again and again. Should
+    a message be sent twice, the second finds nothing to claim.
+    """
+    return sum(_resend_stage(sessions, silence, name) for name in StageName)
+
+
+def _resend_stage(sessions: sessionmaker[Session], silence: timedelta, name: StageName) -> int:
+    try:
+        waiting = messages.waiting(name)
+    except OperationalError as error:
+        logger.warning("Redis does not answer, so nothing can be sent: %s", error)
+        return 0
+    with sessions.begin() as session:
+        missing = sweep.due_count(session, name) - waiting
+        lost = sweep.mark_resent(session, name, silence, min(missing, BATCH)) if missing > 0 else []
+    for job_id in lost:
+        logger.warning("%s of job %s: its message seems lost, and is sent again", name, job_id)
+        messages.send(name, job_id)
+    return len(lost)
+
+
+def expire(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:
+    """Remove jobs that ended longer ago than `age`, with their objects; returns how many."""
+    removed = 0
+    while batch := _expire_batch(sessions, store, age):
+        removed += batch
+    return removed
+
+
+def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:
+    with sessions.begin() as session:
+        job_ids = sweep.finished_before(session, age, BATCH)
+        remove(session, store, job_ids)
+    return len(job_ids)
+
+
+def remove(session: Session, store: ObjectStore, job_ids: list[UUID]) -> None:
+    """Objects first: should this process end between, the rows are still there to try again."""
+    for job_id in job_ids:
+        store.delete_prefix(job_prefix(job_id))
+    jobs.delete(session, job_ids)
