@@ -1,4 +1,4 @@
-"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`."""
+"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 import mainmask
 from mainmask.commands.demo import demo
+from mainmask.commands.jobs import jobs
 from mainmask.commands.segment import segment
 from mainmask.commands.up import up
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
+app.add_typer(jobs, name="jobs")
 
 
 def _print_version(wanted: bool) -> None:

@@ -153,6 +153,52 @@ class Client:
         job = self.submit(image, description, labels=labels, instances=instances, metadata=metadata)
         return self.wait(job, timeout_seconds=timeout_seconds, on_change=on_change)
 
+    def jobs(self, status: str | None = None) -> Iterator[Job]:
+        """All the caller's jobs, the newest first, fetched page by page as they are asked for.
+
+        Args:
+            status: only those that are queued, running, succeeded, failed or canceled.
+
+        Raises:
+            RequestRejected: there is no such status.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        before: str | None = None
+        while True:
+            page, before = self._transport.jobs(status, before)
+            yield from page
+            if before is None:
+                return
+
+    def cancel(self, job: Job | str) -> Job:
+        """End a job that has not ended; its result, should one still come, is dropped.
+
+        Raises:
+            JobNotFound: there is no such job.
+            RequestRejected: it has ended already.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        return self._transport.change(_id(job), "cancel")
+
+    def retry(self, job: Job | str) -> Job:
+        """Start a failed job again at the stage that failed.
+
+        Raises:
+            JobNotFound: there is no such job.
+            RequestRejected: it has not failed.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        return self._transport.change(_id(job), "retry")
+
+    def delete(self, job: Job | str) -> None:
+        """Remove a job with its image and masks; one that has not ended is canceled first.
+
+        Raises:
+            JobNotFound: there is no such job.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        self._transport.delete(_id(job))
+
     def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
         """The PNG of one instance: its mask, the cut-out with a transparent background, or the overlay for the eye.
 

@@ -14,6 +14,7 @@ from mainmask.jobs import Job
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
+PAGE_JOBS = 100
 ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 """What the system's errors begin with, which says nothing to people."""
 
@@ -46,6 +47,24 @@ class Transport:
         """GET /v1/jobs/{id}: the job, and for how many seconds the service asks not to be asked again."""
         response = self._request("GET", _path(job_id), job_id=job_id)
         return _job(response), _retry_after_seconds(response)
+
+    def jobs(self, status: str | None, before: str | None) -> tuple[list[Job], str | None]:
+        """GET /v1/jobs: a page, and what to ask for the next one with; None after the last."""
+        given = {"status": status, "before": before, "limit": PAGE_JOBS}
+        response = self._request("GET", "/v1/jobs", params={name: value for name, value in given.items() if value})
+        try:
+            page = response.json()
+            return [Job.from_document(document) for document in page["jobs"]], page["next"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnexpectedAnswer(str(response.url), f"no page of jobs ({_excerpt(response)})") from error
+
+    def change(self, job_id: str, what: str) -> Job:
+        """POST /v1/jobs/{id}/cancel or /retry."""
+        return _job(self._request("POST", f"{_path(job_id)}/{what}", job_id=job_id))
+
+    def delete(self, job_id: str) -> None:
+        """DELETE /v1/jobs/{id}."""
+        self._request("DELETE", _path(job_id), job_id=job_id)
 
     def artifact(self, job_id: str, name: str, instance: int) -> bytes:
         """GET /v1/jobs/{id}/{name}, wherever it leads."""

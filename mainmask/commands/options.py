@@ -1,7 +1,8 @@
-"""Options that several commands share."""
+"""Options and output that several commands share."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,3 +16,12 @@ DataDir = Annotated[
         file_okay=False,
     ),
 ]
+
+Url = Annotated[
+    str | None, typer.Option(envvar="MAINMASK_URL", help="The service.", show_default="http://127.0.0.1:8000")
+]
+
+
+def print_json(document: Any) -> None:
+    """Data for other programs, and nothing else, on stdout."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,6 +1,5 @@
 """`mainmask segment`: one picture through a service that runs."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,10 @@ from rich.console import Console
 
 from mainmask import artifacts
 from mainmask.client import Client
+from mainmask.commands.options import Url, print_json
 from mainmask.errors import JobFailed
 from mainmask.exit_codes import ExitCode
 from mainmask.failures import told_plainly
-from mainmask.jobs import Job
 from mainmask.progress import shown
 from mainmask.summary import print_summary
 
@@ -36,9 +35,6 @@ Out = Annotated[
     typer.Option(help="Folder for the files; mainmask-out/PICTURE unless given.", file_okay=False, show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the job document, nothing else; files only with --out.")]
-Url = Annotated[
-    str | None, typer.Option(envvar="MAINMASK_URL", help="The service.", show_default="http://127.0.0.1:8000")
-]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the result.", min=0)]
 
 
@@ -72,12 +68,12 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
                 job = client.wait(submitted, timeout_seconds=timeout, on_change=show)
         except JobFailed as failure:
             if as_json:
-                _print_json(failure.job)
+                print_json(failure.job.document)
             raise
         folder = out or (None if as_json else DEFAULT_OUT / picture.stem)
         files = artifacts.save(client, job, folder) if folder else []
     if as_json:
-        _print_json(job)
+        print_json(job.document)
     else:
         print_summary(Console(), job, files)
     if job.result and not job.result.found:
@@ -94,7 +90,3 @@ def _candidates(text: str | None, labels: str | None) -> list[str] | None:
     if not candidates:
         raise typer.BadParameter("--labels names nothing")
     return candidates
-
-
-def _print_json(job: Job) -> None:
-    typer.echo(json.dumps(job.document, indent=2, ensure_ascii=False))

@@ -1,0 +1,94 @@
+"""`mainmask jobs`: what the service has been asked, and what became of it."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mainmask.client import Client
+from mainmask.commands.options import Url, print_json
+from mainmask.errors import MainmaskError
+from mainmask.exit_codes import ExitCode, exit_code
+from mainmask.failures import told_plainly
+from mainmask.jobs import Job
+from mainmask.summary import print_summary
+
+jobs = typer.Typer(no_args_is_help=True, help="List, show, retry and cancel jobs.")
+
+Status = Annotated[str | None, typer.Option(help="Only those queued, running, succeeded, failed or canceled.")]
+Limit = Annotated[int, typer.Option(help="How many at most, the newest first.", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="Print the job documents, nothing else.")]
+JobId = Annotated[str, typer.Argument(help="A job's id.")]
+JobIds = Annotated[list[str], typer.Argument(help="Jobs' ids.")]
+
+
+@jobs.command("list")
+def list_jobs(status: Status = None, limit: Limit = 20, as_json: Json = False, url: Url = None) -> None:
+    """List jobs, the newest first. With --status failed: those that need somebody, each with its cause."""
+    with told_plainly(), Client(url) as client:
+        found = list(islice(client.jobs(status), limit))
+    if as_json:
+        print_json([job.document for job in found])
+    elif found:
+        Console().print(_table(found))
+    else:
+        typer.echo("No jobs.")
+
+
+@jobs.command()
+def show(job_id: JobId, as_json: Json = False, url: Url = None) -> None:
+    """Show one job: where it stands, its result, or why it failed."""
+    with told_plainly(), Client(url) as client:
+        job = client.get(job_id)
+    if as_json:
+        print_json(job.document)
+        return
+    typer.echo(f"Job {job.id} is {job.status}.{_cause(job)}")
+    print_summary(Console(), job, [])
+
+
+@jobs.command()
+def retry(job_ids: JobIds, url: Url = None) -> None:
+    """Start failed jobs again, each at the stage that failed."""
+    with told_plainly(), Client(url) as client:
+        _each(job_ids, client.retry, "queued again")
+
+
+@jobs.command()
+def cancel(job_ids: JobIds, url: Url = None) -> None:
+    """End jobs that have not ended."""
+    with told_plainly(), Client(url) as client:
+        _each(job_ids, client.cancel, "canceled")
+
+
+def _each(job_ids: Iterable[str], change: Callable[[str], Job], done: str) -> None:
+    """Change every job; one that can't be changed doesn't keep the others from it."""
+    worst = ExitCode.OK
+    for job_id in job_ids:
+        try:
+            change(job_id)
+        except MainmaskError as error:
+            worst = exit_code(error)
+            typer.echo(str(error), err=True)
+            if worst is ExitCode.UNREACHABLE:
+                break
+        else:
+            typer.echo(f"{job_id} is {done}.")
+    if worst:
+        raise typer.Exit(worst)
+
+
+def _table(found: Iterable[Job]) -> Table:
+    table = Table("id", "created", "status", "main object, or cause", box=None, pad_edge=False)
+    for job in found:
+        main_object = job.result.main_object if job.result else None
+        what = main_object.label if main_object else _cause(job).strip()
+        table.add_row(job.id, job.created_at.strftime("%Y-%m-%d %H:%M:%S"), job.status, what)
+    return table
+
+
+def _cause(job: Job) -> str:
+    return f" {job.error.stage}: {job.error.message}" if job.error else ""
