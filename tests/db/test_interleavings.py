@@ -10,7 +10,15 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -63,17 +71,31 @@ class Interleavings(RuleBasedStateMachine):
         with session_factory().begin() as session:
             return action(session)
 
-    @rule(target=job_ids)
-    def submit(self) -> UUID:
-        """A caller submits."""
-        new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
-        self.committed(lambda session: jobs.create(session, new))
-        self.known[new.id] = Known()
-        return new.id
+    @initialize(target=job_ids)
+    def submit(self) -> Any:
+        """Callers submit. Two jobs: the more there are, the fewer things happen to each."""
+        submitted = [uuid7(), uuid7()]
+        for job_id in submitted:
+            new = jobs.NewJob(job_id, "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+            self.committed(lambda session, new=new: jobs.create(session, new))
+            self.known[job_id] = Known()
+        return multiple(*submitted)
+
+    @rule(target=old_claims, job_id=job_ids)
+    def claim_at_once(self, job_id: UUID) -> Any:
+        """Several workers get the same message in the same instant: at most one gets the stage."""
+        found = self.committed(lambda session: jobs.get(session, job_id))
+        return self.race(job_id, next((stage.name for stage in found.stages if stage.status in IN_FLIGHT), None))
 
     @rule(target=old_claims, job_id=job_ids, name=st.sampled_from(StageName))
-    def claim_at_once(self, job_id: UUID, name: StageName) -> Any:
-        """Several workers get the same message in the same instant: at most one gets the stage."""
+    def claim_any(self, job_id: UUID, name: StageName) -> Any:
+        """A message comes that should not: late, early, or for a job that has ended."""
+        return self.race(job_id, name)
+
+    def race(self, job_id: UUID, name: StageName | None) -> Any:
+        """What one of several claimers gets; nothing where there is nothing to get."""
+        if name is None:
+            return multiple()
         barrier = Barrier(CLAIMERS)
 
         def attempt(_: int) -> Claim | None:
@@ -159,9 +181,11 @@ class Interleavings(RuleBasedStateMachine):
 
         self.left(claim, claim in self.committed(take_over))
 
-    @rule(job_id=job_ids)
-    def cancel(self, job_id: UUID) -> None:
-        """A caller cancels: it works until the job has ended, and takes every claim away."""
+    @rule(job_id=job_ids, really=st.integers(0, 3).map(lambda number: number == 0))
+    def cancel(self, job_id: UUID, really: bool) -> None:
+        """A caller cancels, not too often: it works until the job has ended, and takes every claim away."""
+        if not really:
+            return
         known = self.known[job_id]
         assert self.committed(lambda session: jobs.cancel(session, job_id)) is not known.ended
         known.ended = True
