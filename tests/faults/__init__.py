@@ -1,0 +1,1 @@
+"""What breaks, on real processes and servers: no accepted job is lost, none is done twice."""

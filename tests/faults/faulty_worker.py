@@ -1,0 +1,77 @@
+"""The worker with faults that a job asks for in its metadata (`{"fault": "kill-in-detect"}`); all else is the real one.
+
+- `kill-in-STAGE`: SIGKILL of the process while it runs the stage, at the first attempt.
+- `poison-in-STAGE`: the same at every attempt.
+- `hang-in-STAGE`: the first attempt never ends; the deadline of every stage is short here.
+- `kill-after-STAGE`: SIGKILL between the stage's commit and the next stage's message.
+- `half-put`: the first attempt's second picture can't be stored.
+"""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from typing import Any, NoReturn
+from uuid import UUID
+
+from db import messages
+from db.errors import StorageUnavailable
+from db.models import Job
+from db.states import StageName
+from db.storage import ObjectStore
+from worker import leases, stages
+from worker.app import app
+from worker.retries import POLICIES
+from worker.runtime import Runtime
+
+__all__ = ["app"]
+
+HASTY_DEADLINE_SECONDS = 5.0
+
+leases.POLICIES = {  # type: ignore[assignment] # a module's constant, replaced for this process
+    name: replace(policy, deadline_seconds=HASTY_DEADLINE_SECONDS) for name, policy in POLICIES.items()
+}
+
+run, send, put = stages.run, messages.send, ObjectStore.put
+faults: dict[UUID, str] = {}
+pictures: dict[str, int] = {}
+
+
+def die() -> NoReturn:
+    """As the kernel's out-of-memory killer ends a process: without a word."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def run_with_faults(name: StageName, job: Job, runtime: Runtime) -> stages.StageOutput:
+    """The stage, or the fault that its job asks for."""
+    fault = str(job.caller_metadata.get("fault", ""))
+    faults[job.id] = fault
+    attempt = next(stage.attempts for stage in job.stages if stage.name is name)
+    if fault == f"poison-in-{name}" or (fault == f"kill-in-{name}" and attempt == 1):
+        die()
+    if fault == f"hang-in-{name}" and attempt == 1:
+        time.sleep(3600)
+    return run(name, job, runtime)
+
+
+def send_with_faults(stage: StageName, job_id: UUID, **options: Any) -> bool:
+    """The message, unless this process dies before it."""
+    before = list(StageName)[list(StageName).index(stage) - 1]
+    if faults.pop(job_id, "") == f"kill-after-{before}":
+        die()
+    return send(stage, job_id, **options)
+
+
+def put_with_faults(store: ObjectStore, key: str, body: Any, content_type: str) -> None:
+    """The object, unless it is the second one of a job whose storage fails half-way."""
+    job = key.split("/")[1]
+    pictures[job] = pictures.get(job, 0) + 1
+    if faults.get(UUID(job)) == "half-put" and pictures[job] == 2:
+        raise StorageUnavailable("put")
+    put(store, key, body, content_type)
+
+
+stages.run = run_with_faults
+messages.send = send_with_faults
+ObjectStore.put = put_with_faults  # type: ignore[method-assign] # for this process
