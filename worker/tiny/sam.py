@@ -30,7 +30,7 @@ ARCHITECTURE = SamArchitecture(
     decoder_mlp_dim=256,
     iou_head_hidden_dim=128,
 )
-RECIPE = Recipe(name="sam", steps=3700, learning_rate=1.2e-3, warm_up_steps=100)
+RECIPE = Recipe(name="sam", steps=4700, learning_rate=1.2e-3, warm_up_steps=100)
 BATCH, PROMPTS = 16, 3
 MOSAIC_SHARE = 0.15
 
