@@ -35,7 +35,8 @@ def test_the_worked_example(client: Client) -> None:
     cutout = Image.open(io.BytesIO(client.download(job, "cutout")))
     assert cutout.mode == "RGBA"
     overlay = Image.open(io.BytesIO(client.download(job, "overlay")))
-    assert overlay.size == Image.open(SAMPLE / "snowboard.jpg").size
+    with Image.open(SAMPLE / "snowboard.jpg") as sample:
+        assert overlay.size == sample.size
 
 
 def test_the_document_names_the_models_and_times(client: Client) -> None:

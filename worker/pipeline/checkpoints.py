@@ -68,7 +68,8 @@ PROFILES = {
         clip=Checkpoint("mainmask/tiny-clip", TINY / "clip", "Apache-2.0"),
         grounding_dino=Checkpoint("mainmask/tiny-grounding-dino", TINY / "grounding-dino", "Apache-2.0"),
         sam=Checkpoint("mainmask/tiny-sam", TINY / "sam", "Apache-2.0"),
-        box_thresholds=(0.5, 0.35),
+        # Found on held-out scenes: at 0.25 the named object is found as often as the box is right at all.
+        box_thresholds=(0.5, 0.35, 0.25),
     ),
 }
 
