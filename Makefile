@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test lint format train evaluate clean
+.PHONY: help demo up test faults lint format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ up: $(VENV)/.installed ## Start everything and keep it: page and API on :8000, F
 
 test: $(VENV)/.installed-dev ## Every test, against real Postgres, Redis and S3
 	@$(BIN)/python -m pytest
+
+faults: $(VENV)/.installed-dev ## Kill processes and servers under load: no job may be lost (minutes)
+	@$(BIN)/python -m pytest -m faults tests/faults
 
 lint: $(VENV)/.installed-dev ## Style, types and import rules
 	$(BIN)/ruff check

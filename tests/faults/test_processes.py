@@ -8,6 +8,8 @@ from db.states import StageName, StageStatus
 from tests.faults.site import WORKERS, Site, attempts, errors, stored, wait_until
 from worker.leases import HUNG_EXIT_CODE
 
+pytestmark = pytest.mark.faults
+
 CROWD = 24
 
 

@@ -12,6 +12,8 @@ from db.session import session_factory
 from db.states import StageName
 from tests.faults.site import Site, attempts
 
+pytestmark = pytest.mark.faults
+
 CROWD = 30
 OUTAGE_SECONDS = 20
 
