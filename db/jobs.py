@@ -47,7 +47,7 @@ def create(session: Session, new: NewJob) -> Job:
         stage.status = StageStatus.PENDING
     first = job.stages[0]
     first.status = StageStatus.QUEUED
-    first.due_at = first.sent_at = func.clock_timestamp()  # type: ignore[assignment] # a SQL expression
+    first.due_at = first.sent_at = func.clock_timestamp()
     job.instances = []
     session.add(job)
     session.flush()

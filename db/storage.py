@@ -14,6 +14,7 @@ from db.settings import Settings, settings
 
 if TYPE_CHECKING:  # a package of types alone
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 MISSING = {"NoSuchKey", "404", "NotFound"}
 
@@ -41,7 +42,8 @@ class ObjectStore:
         """Delete every object below the prefix; nothing happens where there is none."""
         with _translated("delete", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
+                found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+                if found:
                     self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 
     def url(self, key: str) -> str:

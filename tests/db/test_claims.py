@@ -1,5 +1,6 @@
 """Claims in the real Postgres: one holder at a time, and no write without the current token."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -68,14 +69,14 @@ def test_a_stale_token_writes_nothing(session: Session, job: Job, write: str) ->
     claims.retry(session, stale, {"type": "elsewhere", "message": "taken over"}, 0)
     current = taken(session, job)
     assert current.token > stale.token
-    refused = {
+    writes: dict[str, Callable[[], object]] = {
         "complete": lambda: claims.complete(session, stale, CLASSIFIED, CARD),
         "retry": lambda: claims.retry(session, stale, OUTAGE, 0),
         "fail": lambda: claims.fail(session, stale, OUTAGE),
         "renew": lambda: claims.renew(session, [stale], 60),
         "hand_back": lambda: claims.hand_back(session, [stale]),
-    }[write]()
-    assert not refused
+    }
+    assert not writes[write]()
     stage = stage_of(session, job.id)
     assert (stage.status, stage.token, stage.result) == (StageStatus.RUNNING, current.token, None)
 

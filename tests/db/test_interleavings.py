@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,7 @@ class Interleavings(RuleBasedStateMachine):
         submitted = [uuid7(), uuid7()]
         for job_id in submitted:
             new = jobs.NewJob(job_id, "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
-            self.committed(lambda session, new=new: jobs.create(session, new))
+            self.committed(partial(jobs.create, new=new))
             self.known[job_id] = Known()
         return multiple(*submitted)
 
@@ -223,7 +224,7 @@ class Interleavings(RuleBasedStateMachine):
 @pytest.mark.usefixtures("migrated")
 def test_no_interleaving_loses_a_job_or_runs_a_stage_twice() -> None:
     """Hypothesis looks for an order of events that breaks the promises, and finds none."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call] # hypothesis leaves it untyped
+    run_state_machine_as_test(
         Interleavings,
         settings=settings(
             max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)

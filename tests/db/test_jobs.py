@@ -1,5 +1,6 @@
 """Jobs in the real Postgres: each step moves exactly what it should, once."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from db.errors import JobNotFound
 from db.models import Job
 from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
 
-RESULT = {"boxes": []}
+RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
 ERROR = {"type": "invalid-image", "message": "broken"}
 
