@@ -1,7 +1,6 @@
 """One site for the fault tests; each leaves it whole, with every job ended."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -36,9 +35,3 @@ def site(whole_site: Site) -> Site:
     whole_site.accepted = []
     whole_site.start_all()
     return whole_site
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """For what a test keeps itself."""
-    return tmp_path

@@ -13,6 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from PIL import Image, ImageDraw
+from sqlalchemy.exc import DBAPIError
 
 from db import jobs
 from db.errors import StorageUnavailable
@@ -219,8 +220,6 @@ def wait_until(fact: Callable[[], bool], seconds: float, what: str) -> float:
 
 
 def _holds(fact: Callable[[], bool]) -> bool:
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
     try:
         return fact()
     except (DBAPIError, StorageUnavailable):
