@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults lint format train evaluate clean
+.PHONY: help demo up test faults soak lint format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: $(VENV)/.installed-dev ## Every test, against real Postgres, Redis and S3
 
 faults: $(VENV)/.installed-dev ## Kill processes and servers under load: no job may be lost (minutes)
 	@$(BIN)/python -m pytest -m faults tests/faults
+
+MINUTES ?= 5
+soak: $(VENV)/.installed-dev ## Random faults under steady load, and an account of every job (MINUTES=5)
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 lint: $(VENV)/.installed-dev ## Style, types and import rules
 	$(BIN)/ruff check

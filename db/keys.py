@@ -1,11 +1,14 @@
 """Where a job's bytes lie in the object storage: all under one prefix, so that they leave together."""
 
+from datetime import datetime
 from uuid import UUID
+
+JOBS = "jobs/"
 
 
 def job_prefix(job_id: UUID) -> str:
     """All that belongs to the job."""
-    return f"jobs/{job_id}/"
+    return f"{JOBS}{job_id}/"
 
 
 def image_key(job_id: UUID) -> str:
@@ -16,3 +19,8 @@ def image_key(job_id: UUID) -> str:
 def artifact_key(job_id: UUID, instance: int, artifact: str) -> str:
     """A picture of one instance: `mask`, `cutout` or `overlay`."""
     return f"{job_prefix(job_id)}instances/{instance}/{artifact}.png"
+
+
+def earliest_id(moment: datetime) -> UUID:
+    """The least UUIDv7 of that moment: ids, and so keys, are in the order of their jobs' submission (RFC 9562)."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
+from uuid import UUID
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from db.errors import ObjectMissing, StorageUnavailable
+from db.keys import JOBS, earliest_id
 from db.settings import Settings, settings
 
 if TYPE_CHECKING:  # a package of types alone
@@ -45,6 +48,19 @@ class ObjectStore:
                 found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
                 if found:
                     self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
+
+    def job_ids(self, since: datetime, until: datetime) -> Iterator[list[UUID]]:
+        """Pages of the ids of all jobs that were submitted between these moments and have objects here."""
+        last = str(earliest_id(until))
+        with _translated("list", JOBS):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=JOBS, Delimiter="/", StartAfter=f"{JOBS}{earliest_id(since)}"
+            )
+            for page in pages:
+                names = [item["Prefix"].removeprefix(JOBS).rstrip("/") for item in page.get("CommonPrefixes", [])]
+                yield [UUID(name) for name in names if name < last]
+                if names and names[-1] >= last:
+                    return
 
     def url(self, key: str) -> str:
         """A presigned URL to GET the object with; made here, without a request."""

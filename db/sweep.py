@@ -1,5 +1,6 @@
 """What the sweep looks for. Rows are locked as they are found, and locked ones are passed over: sweeps may overlap."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -69,3 +70,9 @@ def finished_before(session: Session, age: timedelta, limit: int) -> list[UUID]:
         .with_for_update(skip_locked=True)
     )
     return list(session.scalars(query))
+
+
+def unknown(session: Session, job_ids: Collection[UUID]) -> list[UUID]:
+    """Those of the ids that are no job's."""
+    known = set(session.scalars(select(Job.id).where(Job.id.in_(job_ids))))
+    return [job_id for job_id in job_ids if job_id not in known]

@@ -4,7 +4,7 @@
 does the work.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from db.messages import celery_app
 from db.session import session_factory
@@ -14,6 +14,9 @@ from worker import sweep
 
 QUEUE = "maintenance"
 EXPIRE_INTERVAL_SECONDS = 300
+ORPHANS_INTERVAL_SECONDS = 6 * 3600
+SETTLED_AFTER = timedelta(hours=1)
+"""A submission older than this has become a job, or never will."""
 
 app = celery_app(settings())
 app.conf.task_default_queue = QUEUE
@@ -29,6 +32,11 @@ app.conf.beat_schedule = {
         "schedule": EXPIRE_INTERVAL_SECONDS,
         "options": {"expires": EXPIRE_INTERVAL_SECONDS},
     },
+    "orphans": {
+        "task": "orphans",
+        "schedule": ORPHANS_INTERVAL_SECONDS,
+        "options": {"expires": ORPHANS_INTERVAL_SECONDS},
+    },
 }
 
 
@@ -43,5 +51,13 @@ def run_expire() -> None:
     sweep.expire(session_factory(), object_store(), timedelta(hours=settings().retention_hours))
 
 
+def run_orphans() -> None:
+    """Remove what submissions left behind; two rounds look at each, lest one be missed."""
+    until = datetime.now(UTC) - SETTLED_AFTER
+    since = until - timedelta(seconds=2 * ORPHANS_INTERVAL_SECONDS)
+    sweep.remove_orphans(session_factory(), object_store(), since, until)
+
+
 app.task(run_sweep, name="sweep")
 app.task(run_expire, name="expire")
+app.task(run_orphans, name="orphans")

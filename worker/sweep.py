@@ -1,7 +1,7 @@
 """The sweep: what makes sure that no job is forgotten, whoever died. Any number may run at once."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from kombu.exceptions import OperationalError
@@ -79,6 +79,21 @@ def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: time
         job_ids = sweep.finished_before(session, age, BATCH)
         remove(session, store, job_ids)
     return len(job_ids)
+
+
+def remove_orphans(sessions: sessionmaker[Session], store: ObjectStore, since: datetime, until: datetime) -> int:
+    """Remove the objects of submissions between these moments that never became jobs; returns how many.
+
+    An image is stored before its row: when Postgres goes away between the two, the image stays behind.
+    """
+    removed = 0
+    for job_ids in store.job_ids(since, until):
+        with sessions() as session:
+            orphans = sweep.unknown(session, job_ids)
+        for job_id in orphans:
+            store.delete_prefix(job_prefix(job_id))
+        removed += len(orphans)
+    return removed
 
 
 def remove(session: Session, store: ObjectStore, job_ids: list[UUID]) -> None:

@@ -45,20 +45,21 @@ classify, detect, segment = (_stage_task(name) for name in StageName)
 def run_stage(task: Task, name: StageName, job_id: UUID) -> None:
     """Run a stage that is queued and due; a suspect one alone, so that it takes nobody with it."""
     with runtime().gate.shared():
-        if claim := _take(name, job_id, suspect=False):
+        if claim := take(name, job_id, suspect=False):
             _run(task, claim)
             return
     with runtime().sessions() as session:
         is_suspect = claims.is_suspect(session, job_id, name)
     if is_suspect:
         with runtime().gate.alone():
-            if claim := _take(name, job_id, suspect=True):
+            if claim := take(name, job_id, suspect=True):
                 _run(task, claim)
                 return
     logger.info("%s of job %s is not queued, or not due yet: nothing to do", name, job_id)
 
 
-def _take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
+def take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
+    """The claim, committed; None when there is nothing to take."""
     with runtime().sessions.begin() as session:
         return claims.take(session, job_id, name, runtime().holder, suspect=suspect)
 
@@ -75,14 +76,14 @@ def _run(task: Task, claim: Claim) -> None:
         except Exception as error:
             _give_up_or_retry(task, claim, error)
             raise
-        saved = _save(claim, output)
+        saved = save(claim, output)
     if not saved:
         logger.warning("%s of job %s was taken over or canceled: its result is refused", claim.name, claim.job_id)
     elif output.outcome is None and claim.name.next:
         messages.send(claim.name.next, claim.job_id)
 
 
-def _save(claim: Claim, output: stages.StageOutput) -> bool:
+def save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
     card = asdict(runtime().pipeline.cards[claim.name])
     with runtime().sessions.begin() as session:

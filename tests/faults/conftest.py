@@ -4,29 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.session import session_factory
-from db.settings import settings as read_settings
-from db.storage import object_store
+from tests.faults.environment import looking_at
 from tests.faults.site import Site
-
-
-def _forget_servers() -> None:
-    session_factory().kw["bind"].dispose()
-    for cache in (read_settings, session_factory, object_store):
-        cache.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The processes, shared by a module's tests; this process's own look at Postgres and S3 leads to them too."""
     site = Site(tmp_path_factory.mktemp("site"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in site.environment.items():
-            patch.setenv(name, value)
-        _forget_servers()
-        with site:
-            yield site
-    _forget_servers()
+    with looking_at(site), site:
+        yield site
 
 
 @pytest.fixture

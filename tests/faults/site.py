@@ -4,7 +4,7 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -32,6 +32,7 @@ from mainmask.stack.redis import Redis
 from mainmask.stack.s3 import S3
 from mainmask.stack.services import Services
 from mainmask.stack.settings import settings
+from tests.faults import audit
 
 WORKERS = ("worker-1", "worker-2")
 ARTIFACTS = ("mask", "cutout", "overlay")
@@ -40,15 +41,19 @@ ARTIFACTS = ("mask", "cutout", "overlay")
 class Site:
     """Postgres, Redis, S3, API, two workers, the maintenance worker and beat, each to be killed and started by name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: Mapping[str, Path] | None = None) -> None:
+        """`places` of the servers' files are in `folder` unless said otherwise."""
         self._folder = folder
+        place = {name: folder / name for name in ("postgres", "redis", "s3")} | dict(places or {})
         self._cleanup = ExitStack()
         servers = (
-            Postgres(folder / "postgres", "password", durable=False),
-            Redis(folder / "redis", "password"),
-            S3(folder / "s3", "access-key", "secret-key"),
+            Postgres(place["postgres"], "password", durable=False),
+            Redis(place["redis"], "password"),
+            S3(place["s3"], "access-key", "secret-key"),
         )
-        self.environment = settings(*servers)
+        self.audit = folder / "audit"
+        """What the workers have taken and completed: see `audit.py`."""
+        self.environment = {**settings(*servers), audit.VARIABLE: str(self.audit.resolve())}
         services = Services(self.environment)
         api_port = free_port()
         self.url = f"http://{LOOPBACK}:{api_port}"
@@ -155,7 +160,7 @@ class Site:
             status = JobStatus.FAILED if str(job.id) in expected else JobStatus.SUCCEEDED
             assert job.status is status, (job.id, job.status, job.error)
             if status is JobStatus.SUCCEEDED:
-                _check_stored(job)
+                check_stored(job)
         return found
 
     def _unfinished(self) -> list[str]:
@@ -173,7 +178,8 @@ class Site:
         assert process.exit_code() == 0, process.log_tail()
 
 
-def _check_stored(job: Job) -> None:
+def check_stored(job: Job) -> None:
+    """Fails unless the job's stages are done and every instance's pictures can be opened."""
     assert {stage.status for stage in job.stages} <= {StageStatus.SUCCEEDED, StageStatus.SKIPPED}
     assert [instance.position for instance in job.instances] == list(range(len(job.instances)))
     for instance in job.instances:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from db import claims, jobs, messages
 from db.claims import Holder
 from db.errors import JobNotFound, ObjectMissing, WorkerLost
-from db.keys import image_key
+from db.keys import earliest_id, image_key
 from db.models import Job, Stage
 from db.session import session_factory
 from db.states import Instances, JobStatus, StageName, StageStatus
@@ -154,3 +154,27 @@ def test_old_jobs_leave_with_their_objects(queues: "redis.Redis") -> None:
         object_store().get(image_key(old))
     assert stored(running).status is JobStatus.QUEUED
     assert object_store().get(image_key(young)) == b"picture"
+
+
+def test_what_never_became_a_job_is_removed(queues: "redis.Redis") -> None:
+    """An image whose row never came goes, once it is old enough; one that is younger stays."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    orphan, young = earliest_id(now - 3 * hour), uuid7()
+    for job_id in (orphan, young):
+        object_store().put(image_key(job_id), b"picture", "image/png")
+    assert sweep.remove_orphans(session_factory(), object_store(), now - 4 * hour, now - 2 * hour) == 1
+    with pytest.raises(ObjectMissing):
+        object_store().get(image_key(orphan))
+    assert object_store().get(image_key(young)) == b"picture"
+
+
+def test_orphans_are_told_from_jobs_of_the_same_time(queues: "redis.Redis") -> None:
+    """Jobs of the time that is looked at keep their objects."""
+    job_id, orphan = submit(), uuid7()
+    for place in (job_id, orphan):
+        object_store().put(image_key(place), b"picture", "image/png")
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    assert sweep.remove_orphans(session_factory(), object_store(), now - hour, now + hour) >= 1
+    with pytest.raises(ObjectMissing):
+        object_store().get(image_key(orphan))
+    assert object_store().get(image_key(job_id)) == b"picture"

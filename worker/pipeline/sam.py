@@ -6,30 +6,73 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from torch import nn
 
 from db.errors import CheckpointInvalid
+from worker.pipeline.feature_pyramid import STRIDE, FeaturePyramidEncoder
+
+
+@dataclass(frozen=True)
+class VisionTransformer:
+    """SAM's own image encoder; what the published sizes share are defaults. Widths in channels, patches in pixels."""
+
+    embed_dim: int
+    depth: int
+    num_heads: int
+    global_attn_indexes: tuple[int, ...]
+    patch_size: int = 16
+    mlp_ratio: float = 4.0
+    window_size: int = 14
+    use_rel_pos: bool = True
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one feature to the next."""
+        return self.patch_size
+
+    def build(self, image_size: int, out_channels: int) -> nn.Module:
+        """The module, with random weights."""
+        return ImageEncoderViT(  # type: ignore[no-any-return] # untyped
+            img_size=image_size,
+            out_chans=out_channels,
+            qkv_bias=True,
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+            **asdict(self),
+        )
+
+
+@dataclass(frozen=True)
+class FeaturePyramid:
+    """A small convolutional image encoder: widths, in channels, and depths of its four stages."""
+
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+
+    stride = STRIDE
+
+    def build(self, image_size: int, out_channels: int) -> nn.Module:
+        """The module, with random weights."""
+        return FeaturePyramidEncoder(image_size, self.widths, self.depths, out_channels)
+
+
+ENCODERS: dict[str, type[VisionTransformer | FeaturePyramid]] = {
+    "vision-transformer": VisionTransformer,
+    "feature-pyramid": FeaturePyramid,
+}
 
 
 @dataclass(frozen=True)
 class SamArchitecture:
     """The hyper-parameters of one SAM; those that the published sizes share are defaults.
 
-    `image_size` and `patch_size` are in pixels, widths in channels. Source of the defaults: Kirillov et al.,
-    "Segment Anything", 2023, and the builder of its `segment_anything` package.
+    `image_size` is in pixels, widths in channels. Source of the defaults: Kirillov et al., "Segment Anything", 2023,
+    and the builder of its `segment_anything` package.
     """
 
-    embed_dim: int
-    depth: int
-    num_heads: int
-    global_attn_indexes: tuple[int, ...]
+    image_encoder: VisionTransformer | FeaturePyramid
     image_size: int = 1024
-    patch_size: int = 16
-    mlp_ratio: float = 4.0
-    window_size: int = 14
-    use_rel_pos: bool = True
     prompt_embed_dim: int = 256
     mask_in_chans: int = 16
     num_multimask_outputs: int = 3
@@ -45,37 +88,35 @@ class SamArchitecture:
     def read(cls, path: Path) -> "SamArchitecture":
         """From a `config.json`; raises `CheckpointInvalid` when it is missing or says something else."""
         try:
-            values: dict[str, Any] = json.loads(path.read_text())
-            lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-            return cls(**(values | lists))
-        except (OSError, ValueError, TypeError) as error:
+            values: dict[str, Any] = _lists_to_tuples(json.loads(path.read_text()))
+            encoder = values.pop("image_encoder")
+            kind = ENCODERS[encoder.pop("kind")]
+            return cls(image_encoder=kind(**encoder), **values)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointInvalid(path, str(error)) from error
 
     def write(self, path: Path) -> None:
         """To a `config.json` that `read` reads."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        values = asdict(self)
+        kind = next(name for name, kind in ENCODERS.items() if isinstance(self.image_encoder, kind))
+        values["image_encoder"] = {"kind": kind, **values["image_encoder"]}
+        path.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def _lists_to_tuples(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _lists_to_tuples(value) for key, value in values.items()}
+    return tuple(values) if isinstance(values, list) else values
 
 
 def build_sam(architecture: SamArchitecture) -> Sam:
     """A model with random weights."""
-    grid = architecture.image_size // architecture.patch_size
+    width = architecture.prompt_embed_dim
+    grid = architecture.image_size // architecture.image_encoder.stride
     return Sam(
-        image_encoder=ImageEncoderViT(
-            img_size=architecture.image_size,
-            patch_size=architecture.patch_size,
-            embed_dim=architecture.embed_dim,
-            depth=architecture.depth,
-            num_heads=architecture.num_heads,
-            mlp_ratio=architecture.mlp_ratio,
-            out_chans=architecture.prompt_embed_dim,
-            qkv_bias=True,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-            use_rel_pos=architecture.use_rel_pos,
-            window_size=architecture.window_size,
-            global_attn_indexes=architecture.global_attn_indexes,
-        ),
+        image_encoder=architecture.image_encoder.build(architecture.image_size, width),
         prompt_encoder=PromptEncoder(
-            embed_dim=architecture.prompt_embed_dim,
+            embed_dim=width,
             image_embedding_size=(grid, grid),
             input_image_size=(architecture.image_size, architecture.image_size),
             mask_in_chans=architecture.mask_in_chans,
@@ -84,11 +125,11 @@ def build_sam(architecture: SamArchitecture) -> Sam:
             num_multimask_outputs=architecture.num_multimask_outputs,
             transformer=TwoWayTransformer(
                 depth=architecture.decoder_depth,
-                embedding_dim=architecture.prompt_embed_dim,
+                embedding_dim=width,
                 num_heads=architecture.decoder_num_heads,
                 mlp_dim=architecture.decoder_mlp_dim,
             ),
-            transformer_dim=architecture.prompt_embed_dim,
+            transformer_dim=width,
             iou_head_depth=architecture.iou_head_depth,
             iou_head_hidden_dim=architecture.iou_head_hidden_dim,
         ),

@@ -22,7 +22,7 @@ from worker.tiny.phrases import phrase, vocabulary
 from worker.tiny.training import Learner, Recipe, train
 
 RECIPE = Recipe(
-    name="clip", steps=2100, learning_rate=1.2e-3, warm_up_steps=150, average_decay=0.997, weight_decay=0.05
+    name="clip", steps=5000, learning_rate=1.2e-3, warm_up_steps=150, average_decay=0.997, weight_decay=0.05
 )
 SCENES_IN_BATCH, MOSAICS_IN_BATCH = 128, 16
 IMAGE_SIZE, PATCH = 128, 16

@@ -31,7 +31,7 @@ from worker.tiny.prompts import DetectionBatch, Prompts
 from worker.tiny.training import Learner, Recipe, train
 
 RECIPE = Recipe(
-    name="grounding-dino", steps=6800, learning_rate=6e-4, warm_up_steps=100, average_decay=0.995, weight_decay=0.01
+    name="grounding-dino", steps=13000, learning_rate=6e-4, warm_up_steps=100, average_decay=0.995, weight_decay=0.01
 )
 BATCH = 16
 TRAINED_TEXT_LENGTH, SAVED_TEXT_LENGTH = 64, 256
