@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import claims
+from db import claims, messages
 from db.claims import Claim
 from worker.retries import POLICIES
 
@@ -38,6 +38,7 @@ class Leases:
         self._lease_seconds = lease_seconds
         self._end = end
         self._started: dict[Claim, float] = {}
+        self._unsaved: set[Claim] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
@@ -63,15 +64,24 @@ class Leases:
     def hand_back(self) -> list[Claim]:
         """Give all that is held back to the queue; returns what is to be sent again."""
         with self._lock:
-            held = list(self._started)
+            held = [*self._started, *self._unsaved]
             self._started.clear()
+            self._unsaved.clear()
         with self._sessions.begin() as session:
             return claims.hand_back(session, held)
 
-    def check(self) -> None:
-        """Renew every lease in one round trip, and end the process if a run hangs."""
+    def give_up(self, claim: Claim) -> None:
+        """Hand this claim back once the database can be reached again: its run met an outage, and is not at fault.
+
+        Else its lease would run out, as if this worker had died of it.
+        """
         with self._lock:
-            started = dict(self._started)
+            self._unsaved.add(claim)
+
+    def check(self) -> None:
+        """Renew every lease in one round trip, hand back what was given up, and end the process if a run hangs."""
+        with self._lock:
+            started, unsaved = dict(self._started), list(self._unsaved)
         for claim, since in started.items():
             if time.monotonic() - since > POLICIES[claim.name].deadline_seconds:
                 logger.critical(
@@ -85,13 +95,25 @@ class Leases:
         try:
             with self._sessions.begin() as session:
                 kept = claims.renew(session, started.keys(), self._lease_seconds)
+                returned = claims.hand_back(session, unsaved)
         except SQLAlchemyError as error:
             # The next round tries again; should the lease run out, the token keeps a second result out.
             logger.warning("leases could not be renewed: %s", error)
             return
+        with self._lock:
+            self._unsaved.difference_update(unsaved)
+        if returned:
+            # Elsewhere: should Redis be away, too, the renewals must not wait for it.
+            threading.Thread(target=_send_again, args=[returned], name="handed-back", daemon=True).start()
         for claim in started.keys() - kept:
             logger.warning("%s of job %s was taken over: its result will be refused", claim.name, claim.job_id)
 
     def _look_after(self) -> None:
         while not self._stopping.wait(self._lease_seconds / RENEWALS_PER_LEASE):
             self.check()
+
+
+def _send_again(returned: list[Claim]) -> None:
+    for claim in returned:
+        logger.warning("%s of job %s is handed back: its run met an outage", claim.name, claim.job_id)
+        messages.send(claim.name, claim.job_id)

@@ -11,6 +11,7 @@ from db.session import session_factory
 from db.settings import settings
 from db.storage import object_store
 from worker import sweep
+from worker.leases import RENEWALS_PER_LEASE
 
 QUEUE = "maintenance"
 EXPIRE_INTERVAL_SECONDS = 300
@@ -39,10 +40,14 @@ app.conf.beat_schedule = {
     },
 }
 
+LEASE = timedelta(seconds=settings().lease_seconds)
+# What a lease has left at the least, as it is renewed three times in its length: no shorter outage can end one.
+watch = sweep.Watch(longest_gap=LEASE * (1 - 1 / RENEWALS_PER_LEASE), patience=LEASE)
+
 
 def run_sweep() -> None:
     """Take over what its worker has left, and send again what seems lost."""
-    sweep.take_over(session_factory())
+    sweep.take_over(session_factory(), watch)
     sweep.resend(session_factory(), timedelta(seconds=settings().resend_after_seconds))
 
 

@@ -1,6 +1,7 @@
 """The sweep: what makes sure that no job is forgotten, whoever died. Any number may run at once."""
 
 import logging
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,13 +22,36 @@ BATCH = 500
 """Rows a transaction; what is left waits for the next round, a moment later."""
 
 
-def take_over(sessions: sessionmaker[Session]) -> int:
+class Watch:
+    """Whether the database has been seen without a gap for long enough to tell who is silent.
+
+    An outage silences everybody: right after it, workers that live have not renewed their leases yet.
+    """
+
+    def __init__(self, longest_gap: timedelta, patience: timedelta) -> None:
+        """A longer time between two looks than `longest_gap` is an outage; nobody is judged for `patience` after it."""
+        self._longest_gap_seconds = longest_gap.total_seconds()
+        self._patience_seconds = patience.total_seconds()
+        self._since = self._last = float("-inf")
+
+    def looked(self, now: float) -> bool:
+        """Note that the database has answered at `now`, in seconds by the monotonic clock; True: judge."""
+        if now - self._last > self._longest_gap_seconds:
+            self._since = now
+        self._last = now
+        return now - self._since >= self._patience_seconds
+
+
+def take_over(sessions: sessionmaker[Session], watch: Watch) -> int:
     """Queue the stages again whose workers were lost, or fail those that have lost too many; returns how many."""
     error = WorkerLost()
     document = {"type": error.code, "message": str(error)}
     again: list[Claim] = []
     with sessions.begin() as session:
         expired = sweep.expired_claims(session, BATCH)
+        # After the answer, which an outage may have held up.
+        if not watch.looked(time.monotonic()):
+            return 0
         for claim in expired:
             delay_seconds = retry_delay_seconds(claim.name, claim.attempt, error)
             if delay_seconds is not None:

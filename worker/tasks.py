@@ -28,7 +28,7 @@ def _stage_task(name: StageName) -> Any:
         try:
             run_stage(self, name, UUID(job_id))
         except DBAPIError as error:
-            # Nothing is lost: what was claimed is taken over, what was not is sent again.
+            # Nothing is lost: what was claimed is handed back, what was not is sent again.
             logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
 
     return app.task(
@@ -66,21 +66,29 @@ def take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
 
 def _run(task: Task, claim: Claim) -> None:
     """The work, between two short transactions; the lease is renewed for as long as it takes."""
-    with runtime().leases.held(claim):
-        try:
-            with runtime().sessions.begin() as session:
-                job = jobs.start(session, claim.job_id)
-            output = stages.run(claim.name, job, runtime())
-        except DBAPIError:
-            raise
-        except Exception as error:
-            _give_up_or_retry(task, claim, error)
-            raise
-        saved = save(claim, output)
+    try:
+        with runtime().leases.held(claim):
+            saved, output = _work(task, claim)
+    except DBAPIError:
+        runtime().leases.give_up(claim)
+        raise
     if not saved:
         logger.warning("%s of job %s was taken over or canceled: its result is refused", claim.name, claim.job_id)
     elif output.outcome is None and claim.name.next:
         messages.send(claim.name.next, claim.job_id)
+
+
+def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
+    try:
+        with runtime().sessions.begin() as session:
+            job = jobs.start(session, claim.job_id)
+        output = stages.run(claim.name, job, runtime())
+    except DBAPIError:
+        raise
+    except Exception as error:
+        _give_up_or_retry(task, claim, error)
+        raise
+    return save(claim, output), output
 
 
 def save(claim: Claim, output: stages.StageOutput) -> bool:

@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from uuid_utils.compat import uuid7
 
 from db import claims, jobs, sweep
@@ -84,3 +86,26 @@ def test_what_is_held_is_handed_back(claim: Claim) -> None:
         assert leases.hand_back() == []
     with session_factory().begin() as session:
         assert claims.take(session, claim.job_id, claim.name, Holder("there", 60), suspect=False) is not None
+
+
+def test_what_met_an_outage_is_handed_back(claim: Claim, caplog: pytest.LogCaptureFixture) -> None:
+    """Its attempt doesn't count, its lease isn't waited for, and its message is sent again."""
+    leases = Leases(session_factory(), lease_seconds=60)
+    leases.give_up(claim)
+    leases.check()
+    with session_factory().begin() as session:
+        again = claims.take(session, claim.job_id, claim.name, Holder("there", 60), suspect=False)
+    assert again is not None
+    assert again.attempt == claim.attempt
+    leases.check()
+    assert not is_expired(again)
+
+
+def test_what_met_an_outage_waits_for_its_end(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is away the claim is kept, and handed back when it is there again."""
+    leases = Leases(session_factory(), lease_seconds=60)
+    leases.give_up(claim)
+    with monkeypatch.context() as outage:
+        outage.setattr(claims, "renew", Mock(side_effect=OperationalError("", {}, Exception())))
+        leases.check()
+    assert leases.hand_back() == [claim]

@@ -1,6 +1,7 @@
 """The sweep over the real servers: takes over, sends again, expires, and does nothing twice."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from worker import sweep
 from worker.retries import CRASH
 
 NOW = timedelta(0)
+WATCHFUL = sweep.Watch(longest_gap=timedelta.max, patience=NOW)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_what_a_lost_worker_ran_is_queued_again(queues: "redis.Redis") -> None:
     """The stage is queued with the cause and its message sent; it is due at once."""
     job_id = submit()
     abandon(job_id)
-    assert sweep.take_over(session_factory()) == 1
+    assert sweep.take_over(session_factory(), WATCHFUL) == 1
     stage = stored(job_id).stages[0]
     assert (stage.status, stage.attempts) == (StageStatus.QUEUED, 1)
     assert stage.error is not None
@@ -75,11 +77,29 @@ def test_a_job_that_kills_every_worker_fails(queues: "redis.Redis") -> None:
     job_id = submit()
     for attempt in range(CRASH.attempts):
         abandon(job_id, suspect=attempt > 0)
-        assert sweep.take_over(session_factory()) == 1
+        assert sweep.take_over(session_factory(), WATCHFUL) == 1
     job = stored(job_id)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert (job.error["stage"], job.error["type"]) == ("classify", WorkerLost.code)
+
+
+def test_nobody_is_judged_right_after_an_outage(queues: "redis.Redis") -> None:
+    """A lease that ran out while nobody could renew it says nothing of its worker."""
+    abandon(submit())
+    watch = sweep.Watch(longest_gap=timedelta(hours=1), patience=timedelta(seconds=0.2))
+    assert sweep.take_over(session_factory(), watch) == 0
+    time.sleep(0.25)
+    assert sweep.take_over(session_factory(), watch) == 1
+
+
+def test_a_gap_between_two_looks_is_an_outage() -> None:
+    """Looks that follow each other add up to the patience; after a longer gap they count anew."""
+    watch = sweep.Watch(longest_gap=timedelta(seconds=4), patience=timedelta(seconds=6))
+    assert [watch.looked(now) for now in (0, 2, 4, 6, 8, 13, 15, 17, 19)] == [
+        *(False, False, False, True, True),
+        *(False, False, False, True),
+    ]
 
 
 def test_a_lease_that_runs_is_left_alone(queues: "redis.Redis") -> None:
@@ -87,7 +107,7 @@ def test_a_lease_that_runs_is_left_alone(queues: "redis.Redis") -> None:
     job_id = submit()
     with session_factory().begin() as session:
         claims.take(session, job_id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
-    assert sweep.take_over(session_factory()) == 0
+    assert sweep.take_over(session_factory(), WATCHFUL) == 0
 
 
 def test_a_message_that_was_never_sent_is_sent(queues: "redis.Redis") -> None:
@@ -132,7 +152,7 @@ def test_sweeps_at_once_do_each_thing_once(queues: "redis.Redis") -> None:
     for _ in range(20):
         abandon(submit())
     with ThreadPoolExecutor(4) as threads:
-        counts = list(threads.map(lambda _: sweep.take_over(session_factory()), range(4)))
+        counts = list(threads.map(lambda _: sweep.take_over(session_factory(), WATCHFUL), range(4)))
     assert sum(counts) == 20
     assert queues.llen(StageName.CLASSIFY) == 20
 

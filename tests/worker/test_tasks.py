@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
+from unittest.mock import Mock
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,7 @@ from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
 from sqlalchemy import func, update
+from sqlalchemy.exc import OperationalError
 from uuid_utils.compat import uuid7
 
 from db import jobs
@@ -96,6 +98,7 @@ class Worker:
     detector: FakeDetector = field(default_factory=FakeDetector)
     store: ObjectStore = field(default_factory=object_store)
     gate: Gate = field(default_factory=Gate)
+    leases: Leases = field(default_factory=lambda: Leases(session_factory(), lease_seconds=60))
 
     def runtime(self) -> Runtime:
         cards = {str(name): ModelCard(f"fake {name}", "1", "MIT") for name in StageName}
@@ -109,7 +112,7 @@ class Worker:
             sessions=session_factory(),
             maximum_image_pixels=10**6,
             gate=self.gate,
-            leases=Leases(session_factory(), lease_seconds=60),
+            leases=self.leases,
             holder=Holder("here", lease_seconds=60),
         )
 
@@ -359,3 +362,16 @@ def test_the_result_of_a_stage_that_was_taken_over_is_refused(worker: Worker, qu
     worker.run(StageName.CLASSIFY, job_id)
     assert worker.document(job_id).stages[0].status is StageStatus.RUNNING
     assert queues.llen(StageName.DETECT) == 0
+
+
+def test_a_result_that_cannot_be_saved_costs_no_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres goes away before the commit: the stage is handed back when it is there again, as if never begun."""
+    job_id = submit(labels=["cat"])
+    with monkeypatch.context() as outage:
+        outage.setattr(tasks, "save", Mock(side_effect=OperationalError("", {}, Exception())))
+        with pytest.raises(OperationalError):
+            worker.run(StageName.CLASSIFY, job_id)
+    worker.leases.check()
+    stage = worker.document(job_id).stages[0]
+    assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
+    assert worker.run_all(job_id).status is JobStatus.SUCCEEDED
