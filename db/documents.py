@@ -33,11 +33,11 @@ class JobErrorDocument(ErrorDocument):
 
 
 class ImageDocument(BaseModel):
-    """The submitted picture, measured upright."""
+    """The submitted picture, measured upright; null until a picture that was given by its URL has been fetched."""
 
-    sha256: str
-    width: int
-    height: int
+    sha256: str | None
+    width: int | None
+    height: int | None
 
 
 class InputDocument(BaseModel):

@@ -5,17 +5,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from db.errors import JobNotFound
 from db.models import JSON, Job, Stage
 from db.states import (
     JOB_TRANSITIONS,
+    Artifact,
     Instances,
     JobStatus,
     Outcome,
+    Priority,
     StageName,
     StageStatus,
     check_job,
@@ -23,20 +25,29 @@ from db.states import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """What a caller submits; the image lies in the object storage already."""
+    """What a caller submits: the image lies in the object storage already, or at a URL."""
 
     id: UUID
-    description: str | None
-    labels: list[str] | None
-    instances_wanted: Instances
+    tenant: str
     profile: str
-    image_sha256: str
-    image_width: int
-    image_height: int
-    image_bytes: int
+    description: str | None = None
+    labels: list[str] | None = None
+    instances_wanted: Instances = Instances.BEST
+    outputs: list[str] = field(default_factory=lambda: list(Artifact))
+    box_threshold: float | None = None
+    priority: Priority = Priority.NORMAL
     caller_metadata: dict[str, Any] = field(default_factory=dict)
+    webhook_url: str | None = None
+    webhook_events: list[str] | None = None
+    batch_id: UUID | None = None
+    reuse_key: str | None = None
+    image_url: str | None = None
+    image_sha256: str | None = None
+    image_width: int | None = None
+    image_height: int | None = None
+    image_bytes: int | None = None
 
 
 def create(session: Session, new: NewJob) -> Job:
@@ -55,21 +66,28 @@ def create(session: Session, new: NewJob) -> Job:
 
 
 def get(session: Session, job_id: UUID) -> Job:
-    """The job with its stages and instances; raises `JobNotFound`."""
-    job = session.scalar(
-        select(Job).where(Job.id == job_id).options(selectinload(Job.stages), selectinload(Job.instances))
-    )
+    """The job with its stages and instances, whosever it is; raises `JobNotFound`."""
+    return _one(session, job_id, Job.id == job_id)
+
+
+def find(session: Session, tenant: str, job_id: UUID) -> Job:
+    """The tenant's own job with its stages and instances; `JobNotFound` for another's, too."""
+    return _one(session, job_id, Job.id == job_id, Job.tenant == tenant)
+
+
+def _one(session: Session, job_id: UUID, *conditions: ColumnElement[bool]) -> Job:
+    job = session.scalar(select(Job).where(*conditions).options(selectinload(Job.stages), selectinload(Job.instances)))
     if job is None:
         raise JobNotFound(job_id)
     return job
 
 
-def page(session: Session, *, status: JobStatus | None, before: UUID | None, limit: int) -> list[Job]:
-    """Jobs with their stages and instances, the newest first, older than `before`.
+def page(session: Session, tenant: str, *, status: JobStatus | None, before: UUID | None, limit: int) -> list[Job]:
+    """The tenant's jobs with their stages and instances, the newest first, older than `before`.
 
     Ids are UUIDv7, ordered by time: a page stays the same however many jobs arrive meanwhile.
     """
-    query = select(Job).options(selectinload(Job.stages), selectinload(Job.instances))
+    query = select(Job).where(Job.tenant == tenant).options(selectinload(Job.stages), selectinload(Job.instances))
     if status is not None:
         query = query.where(Job.status == status)
     if before is not None:

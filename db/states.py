@@ -53,6 +53,40 @@ class Instances(StrEnum):
     ALL = "all"
 
 
+class Priority(StrEnum):
+    """How soon a caller wants a job, against the same caller's other ones."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Artifact(StrEnum):
+    """The pictures of an instance."""
+
+    MASK = "mask"
+    CUTOUT = "cutout"
+    OVERLAY = "overlay"
+
+
+class Event(StrEnum):
+    """What webhooks tell of."""
+
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    JOB_CANCELED = "job.canceled"
+    BATCH_COMPLETED = "batch.completed"
+
+
+class DeliveryStatus(StrEnum):
+    """A webhook's state: `pending` until its receiver has taken it, all attempts are used up, or it is gone."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DISABLED = "disabled"
+
+
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
 
 JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {

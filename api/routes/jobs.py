@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from uuid_utils.compat import uuid7
 
 from api import images
+from api.callers import Caller, CallerOf
 from api.problems import responses
 from api.submissions import JsonSubmission, MultipartSubmission, SubmissionFields, reading
 from db import jobs, messages
@@ -55,19 +56,20 @@ REQUEST_BODY = {
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
 )
-async def submit(request: Request, response: Response) -> JobDocument:
+async def submit(request: Request, response: Response, caller: CallerOf) -> JobDocument:
     """Submit a picture with a description or labels. The job is accepted when this answers 202."""
     async with reading(request) as (fields, image):
-        job = await run_in_threadpool(accept, fields, image)
+        job = await run_in_threadpool(accept, caller, fields, image)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job_document(job, object_store())
 
 
-def accept(fields: SubmissionFields, image: BinaryIO) -> Job:
+def accept(caller: Caller, fields: SubmissionFields, image: BinaryIO) -> Job:
     """Image to S3, row to Postgres, then the message: in this order, a job that was answered for can't be lost."""
     header = images.inspect(image, settings())
     new = jobs.NewJob(
         id=uuid7(),
+        tenant=caller.tenant,
         description=fields.description if not fields.labels else None,
         labels=fields.labels,
         instances_wanted=fields.instances,
@@ -94,21 +96,23 @@ class JobPage(BaseModel):
 
 @router.get("", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
 def page(
+    caller: CallerOf,
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
     before: Annotated[UUID | None, Query(description="Only jobs older than this one.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
-        found = jobs.page(session, status=status, before=before, limit=limit + 1)
+        found = jobs.page(session, caller.tenant, status=status, before=before, limit=limit + 1)
     listed = [job_document(job, object_store()) for job in found[:limit]]
     return JobPage(jobs=listed, next=listed[-1].id if len(found) > limit else None)
 
 
 @router.post("/{job_id}/cancel", responses=responses(*CHANGE_ERRORS))
-def cancel(job_id: UUID) -> JobDocument:
+def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
+        jobs.find(session, caller.tenant, job_id)
         canceled = jobs.cancel(session, job_id)
         job = jobs.get(session, job_id)
     if not canceled and job.status is not JobStatus.CANCELED:
@@ -117,9 +121,10 @@ def cancel(job_id: UUID) -> JobDocument:
 
 
 @router.post("/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, responses=responses(*CHANGE_ERRORS))
-def retry(job_id: UUID) -> JobDocument:
+def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
+        jobs.find(session, caller.tenant, job_id)
         stage = jobs.requeue(session, job_id)
         job = jobs.get(session, job_id)
     if stage is None:
@@ -133,10 +138,10 @@ def retry(job_id: UUID) -> JobDocument:
     status_code=HTTPStatus.NO_CONTENT,
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def delete(job_id: UUID) -> None:
+def delete(job_id: UUID, caller: CallerOf) -> None:
     """Remove the job with its image and masks; one that hasn't ended is canceled first."""
     with session_factory().begin() as session:
-        jobs.get(session, job_id)
+        jobs.find(session, caller.tenant, job_id)
         jobs.cancel(session, job_id)
     # Objects before rows: should this fail half-way, the row is still there to try again.
     object_store().delete_prefix(job_prefix(job_id))
@@ -145,9 +150,9 @@ def delete(job_id: UUID) -> None:
 
 
 @router.get("/{job_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
-def show(job_id: UUID, response: Response) -> JobDocument:
+def show(job_id: UUID, caller: CallerOf, response: Response) -> JobDocument:
     """The job as it stands; `result` is there once it has succeeded."""
-    job = find(job_id)
+    job = find(caller, job_id)
     if job.status not in TERMINAL and datetime.now(UTC) - job.created_at > YOUNG:
         response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     return job_document(job, object_store())
@@ -161,11 +166,12 @@ def show(job_id: UUID, response: Response) -> JobDocument:
 )
 def fetch(
     job_id: UUID,
+    caller: CallerOf,
     artifact: Literal["mask", "cutout", "overlay"],
     instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
 ) -> str:
     """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
-    job = find(job_id)
+    job = find(caller, job_id)
     if job.status not in TERMINAL:
         raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")
     if instance >= len(job.instances):
@@ -173,7 +179,7 @@ def fetch(
     return object_store().url(artifact_key(job_id, instance, artifact))
 
 
-def find(job_id: UUID) -> Job:
-    """The job with its stages and instances; raises `JobNotFound`."""
+def find(caller: Caller, job_id: UUID) -> Job:
+    """The caller's job with its stages and instances; raises `JobNotFound`."""
     with session_factory()() as session:
-        return jobs.get(session, job_id)
+        return jobs.find(session, caller.tenant, job_id)

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.orm import Session
-from uuid_utils.compat import uuid7
 
 from db import jobs
 from db.models import Job
 from db.session import session_factory
-from db.states import Instances
+from tests.new_jobs import new_job
 
 
 @pytest.fixture
@@ -23,16 +22,5 @@ def session(migrated: None) -> Iterator[Session]:
 @pytest.fixture
 def job(session: Session) -> Job:
     """A job as the API makes it."""
-    new = jobs.NewJob(
-        id=uuid7(),
-        description="a cat on a sofa",
-        labels=None,
-        instances_wanted=Instances.BEST,
-        profile="tiny",
-        image_sha256="0" * 64,
-        image_width=640,
-        image_height=480,
-        image_bytes=1234,
-        caller_metadata={"order": 7},
-    )
+    new = new_job(description="a cat on a sofa", caller_metadata={"order": 7}, image_width=640, image_height=480)
     return jobs.create(session, new)

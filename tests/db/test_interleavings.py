@@ -28,7 +28,8 @@ from db.claims import Claim, Holder
 from db.errors import WorkerLost
 from db.models import Stage
 from db.session import session_factory
-from db.states import TERMINAL, Instances, JobStatus, Outcome, StageName, StageStatus
+from db.states import TERMINAL, JobStatus, Outcome, StageName, StageStatus
+from tests.new_jobs import new_job
 
 RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
@@ -77,7 +78,7 @@ class Interleavings(RuleBasedStateMachine):
         """Callers submit. Two jobs: the more there are, the fewer things happen to each."""
         submitted = [uuid7(), uuid7()]
         for job_id in submitted:
-            new = jobs.NewJob(job_id, "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+            new = new_job(id=job_id)
             self.committed(partial(jobs.create, new=new))
             self.known[job_id] = Known()
         return multiple(*submitted)

@@ -11,7 +11,8 @@ from db import claims, jobs
 from db.claims import Claim, Holder
 from db.errors import JobNotFound
 from db.models import Job
-from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
+from db.states import JobStatus, Outcome, StageName, StageStatus
+from tests.new_jobs import new_job
 
 RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
@@ -128,14 +129,22 @@ def test_only_a_failed_job_is_requeued(session: Session, job: Job) -> None:
 
 def test_pages_are_stable_while_jobs_arrive(session: Session, job: Job) -> None:
     """The newest come first; the page after a job is the same however many come later, and filters by state."""
-    first, second, third = (new_job(session) for _ in range(3))
-    assert [found.id for found in jobs.page(session, status=None, before=None, limit=2)] == [third, second]
-    new_job(session)
-    assert [found.id for found in jobs.page(session, status=None, before=second, limit=2)] == [first, job.id]
+    first, second, third = (another(session) for _ in range(3))
+    assert [found.id for found in jobs.page(session, "local", status=None, before=None, limit=2)] == [third, second]
+    another(session)
+    assert [found.id for found in jobs.page(session, "local", status=None, before=second, limit=2)] == [first, job.id]
     fail(session, first, StageName.CLASSIFY)
-    failed = jobs.page(session, status=JobStatus.FAILED, before=None, limit=9)
+    failed = jobs.page(session, "local", status=JobStatus.FAILED, before=None, limit=9)
     assert failed[0].id == first
     assert {found.status for found in failed} == {JobStatus.FAILED}
+
+
+def test_a_tenant_finds_its_own_jobs_alone(session: Session, job: Job) -> None:
+    """Another's job is as if there were none."""
+    assert jobs.find(session, "local", job.id) is job
+    assert jobs.page(session, "other", status=None, before=None, limit=9) == []
+    with pytest.raises(JobNotFound):
+        jobs.find(session, "other", job.id)
 
 
 def test_a_deleted_job_leaves_no_row(session: Session, job: Job) -> None:
@@ -145,7 +154,6 @@ def test_a_deleted_job_leaves_no_row(session: Session, job: Job) -> None:
         stored(session, job.id)
 
 
-def new_job(session: Session) -> UUID:
+def another(session: Session) -> UUID:
     """One more job."""
-    new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
-    return jobs.create(session, new).id
+    return jobs.create(session, new_job()).id

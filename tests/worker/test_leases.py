@@ -7,12 +7,12 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from uuid_utils.compat import uuid7
 
 from db import claims, jobs, sweep
 from db.claims import Claim, Holder
 from db.session import session_factory
-from db.states import Instances, StageName
+from db.states import StageName
+from tests.new_jobs import new_job
 from worker import leases as leases_module
 from worker.leases import Leases
 from worker.retries import POLICIES
@@ -21,7 +21,7 @@ from worker.retries import POLICIES
 @pytest.fixture
 def claim(migrated: None) -> Claim:
     """A claim on a new job's first stage, leased for half a second."""
-    new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+    new = new_job()
     with session_factory().begin() as session:
         jobs.create(session, new)
         taken = claims.take(session, new.id, StageName.CLASSIFY, Holder("here", 0.5), suspect=False)

@@ -18,8 +18,9 @@ from db.errors import JobNotFound, ObjectMissing, WorkerLost
 from db.keys import earliest_id, image_key
 from db.models import Job, Stage
 from db.session import session_factory
-from db.states import Instances, JobStatus, StageName, StageStatus
+from db.states import JobStatus, StageName, StageStatus
 from db.storage import object_store
+from tests.new_jobs import new_job
 from worker import sweep
 from worker.retries import CRASH
 
@@ -40,7 +41,7 @@ def queues(migrated: None, environment: dict[str, str]) -> Iterator["redis.Redis
 
 def submit() -> UUID:
     """A job whose message was never sent."""
-    new = jobs.NewJob(uuid7(), "a cat", None, Instances.BEST, "tiny", "0" * 64, 64, 48, 99)
+    new = new_job()
     with session_factory().begin() as session:
         jobs.create(session, new)
     return new.id

@@ -16,7 +16,6 @@ from celery.exceptions import Retry
 from PIL import Image
 from sqlalchemy import func, update
 from sqlalchemy.exc import OperationalError
-from uuid_utils.compat import uuid7
 
 from db import jobs
 from db.claims import Holder
@@ -27,6 +26,7 @@ from db.models import Stage
 from db.session import session_factory
 from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
 from db.storage import ObjectStore, object_store
+from tests.new_jobs import new_job
 from worker import tasks
 from worker.gate import Gate
 from worker.leases import Leases
@@ -151,17 +151,7 @@ def submit(
     """A job as the API makes it."""
     picture = io.BytesIO()
     Image.new("RGB", (64, 48), "red").save(picture, "PNG")
-    new = jobs.NewJob(
-        id=uuid7(),
-        description=description,
-        labels=labels,
-        instances_wanted=instances,
-        profile="tiny",
-        image_sha256="0" * 64,
-        image_width=64,
-        image_height=48,
-        image_bytes=picture.tell(),
-    )
+    new = new_job(description=description, labels=labels, instances_wanted=instances)
     object_store().put(image_key(new.id), picture.getvalue(), "image/png")
     with session_factory().begin() as session:
         jobs.create(session, new)
