@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api import problems
 from api.body_limit import BodyLimit
-from api.routes import health, home, jobs
+from api.routes import batches, health, home, jobs, uploads
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -20,10 +20,11 @@ def create_app() -> FastAPI:
         title="mainmask",
         version=version("mainmask"),
         summary="A picture and some words in, the precise mask of the picture's main object out.",
-        openapi_tags=[{"name": "jobs"}, {"name": "health"}],
+        openapi_tags=[{"name": "jobs"}, {"name": "batches"}, {"name": "uploads"}, {"name": "health"}],
     )
     app.include_router(home.router)
-    app.include_router(jobs.router)
+    for routes in (jobs, batches, uploads):
+        app.include_router(routes.router)
     app.include_router(health.router)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES

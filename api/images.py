@@ -7,7 +7,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from api.errors import BodyTooLarge
-from db.errors import ImageTooLarge, InvalidImage
+from db.errors import InvalidImage
 from db.settings import Settings
 
 # Pillow's own limit warns at one size and raises at another; the settings' says no once, with a message.
@@ -30,8 +30,8 @@ class ImageHeader:
 def inspect(file: BinaryIO, limits: Settings) -> ImageHeader:
     """Measure a seekable picture file, and leave it at its beginning.
 
-    Raises `BodyTooLarge`, `ImageTooLarge`, or `InvalidImage` when it is empty or no picture. Whether the pixels are
-    whole shows when the worker decodes them.
+    Raises `BodyTooLarge`, `ImageTooLarge`, `ImageOutOfShape`, or `InvalidImage` when it is empty or no picture.
+    Whether the pixels are whole shows when the worker decodes them.
     """
     size_bytes = file.seek(0, 2)
     if size_bytes == 0:
@@ -41,10 +41,9 @@ def inspect(file: BinaryIO, limits: Settings) -> ImageHeader:
     file.seek(0)
     digest = _digest(file)
     file.seek(0)
-    content_type, width, height = _read_header(file)
+    content_type, width, height, frames = _read_header(file)
     file.seek(0)
-    if width * height > limits.maximum_image_pixels:
-        raise ImageTooLarge(width, height, limits.maximum_image_pixels)
+    limits.image_limits.check(width, height, frames)
     return ImageHeader(digest, size_bytes, content_type, width, height)
 
 
@@ -55,15 +54,18 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _read_header(file: BinaryIO) -> tuple[str, int, int]:
+def _read_header(file: BinaryIO) -> tuple[str, int, int, int]:
     try:
         image = Image.open(file)
         # The base class's method: PNG's own decodes every pixel to look for a chunk at the end.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+        frames = getattr(image, "n_frames", 1)
     except UnidentifiedImageError as error:
         raise InvalidImage("it is in no known picture format.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InvalidImage(f"{error}.") from error
     width, height = image.size
     content_type = image.get_format_mimetype() or "application/octet-stream"
-    return (content_type, height, width) if orientation in SIDEWAYS else (content_type, width, height)
+    if orientation in SIDEWAYS:
+        width, height = height, width
+    return content_type, width, height, frames

@@ -15,6 +15,9 @@ from starlette.exceptions import HTTPException
 from api.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from db.errors import (
     ArtifactNotFound,
+    BatchNotFound,
+    IdempotencyKeyReused,
+    ImageOutOfShape,
     ImageTooLarge,
     InvalidImage,
     JobHasEnded,
@@ -22,6 +25,7 @@ from db.errors import (
     JobNotFound,
     MainmaskError,
     StorageUnavailable,
+    UploadNotFound,
 )
 
 logger = logging.getLogger(__name__)
@@ -31,7 +35,10 @@ RETRY_AFTER_SECONDS = 5
 
 STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     ArtifactNotFound: HTTPStatus.NOT_FOUND,
+    BatchNotFound: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ImageOutOfShape: HTTPStatus.UNPROCESSABLE_ENTITY,
     ImageTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidImage: HTTPStatus.UNPROCESSABLE_ENTITY,
     JobHasEnded: HTTPStatus.CONFLICT,
@@ -40,6 +47,7 @@ STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    UploadNotFound: HTTPStatus.NOT_FOUND,
 }
 
 

@@ -6,23 +6,39 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO, Literal, TypeVar
+from uuid import UUID
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from starlette.datastructures import FormData, UploadFile
 
 from api.errors import MalformedBody, UnsupportedMediaType
+from api.urls import check_url
 from db.settings import settings
-from db.states import Instances
+from db.states import Artifact, Event, Instances, Priority
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Url = Annotated[str, AfterValidator(check_url)]
+
+LISTS = ("labels", "outputs", "webhook_events")
+"""Fields that a form repeats for each of their values."""
 
 
 class SubmissionFields(BaseModel):
-    """What is said about the image."""
+    """What is said about the image, and what is to be done."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,11 +50,37 @@ class SubmissionFields(BaseModel):
     labels: list[Label] | None = Field(
         None, description="The candidates themselves, instead of a description.", examples=[["man", "snowboard"]]
     )
-    # A literal, not the enum: its schema stands in the OpenAPI document without a definition of its own.
+    # Literals, not the enums: their schemas stand in the OpenAPI document without definitions of their own.
     instances: Literal[Instances.BEST, Instances.ALL] = Field(
         Instances.BEST, description="The best instance of the main object, or all of them."
     )
+    outputs: list[Literal[Artifact.MASK, Artifact.CUTOUT, Artifact.OVERLAY]] = Field(
+        default_factory=lambda: list(Artifact), description="The pictures to make; the document has the masks anyhow."
+    )
+    profile: str | None = Field(None, description="Which models; the service's own choice without it.")
+    box_threshold: float | None = Field(
+        None, gt=0, lt=1, description="The least box score to take, instead of the profile's own ladder."
+    )
+    priority: Literal[Priority.HIGH, Priority.NORMAL, Priority.LOW] = Field(
+        Priority.NORMAL, description="Against your other jobs; other callers' come in turn with yours."
+    )
+    reuse: bool = Field(
+        True,
+        description="Answer at once with an earlier job's result, where the same image, words, parameters and models "
+        "gave one; the job then says `reused_from`.",
+    )
+    webhook_url: Url | None = Field(
+        None, description="Where to POST the job's end to.", examples=["https://example.com/hooks/mainmask"]
+    )
+    webhook_events: list[Literal[Event.JOB_SUCCEEDED, Event.JOB_FAILED, Event.JOB_CANCELED]] | None = Field(
+        None, description="Which events to send; all without it."
+    )
     metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the job.")
+
+    image_url: Url | None = Field(
+        None, description="Where the picture is fetched from, by a worker.", examples=["https://example.com/cat.jpg"]
+    )
+    upload_id: UUID | None = Field(None, description="The picture that was put to an upload of yours.")
 
     @field_validator("labels")
     @classmethod
@@ -61,11 +103,19 @@ class SubmissionFields(BaseModel):
             raise ValueError(f"a description has at most {maximum} characters")
         return description
 
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, profile: str | None) -> str | None:
+        if profile not in {None, settings().profile}:
+            raise ValueError(f"this service runs {settings().profile}")
+        return profile
+
     @field_validator("metadata")
     @classmethod
     def _check_metadata(cls, metadata: dict[str, Any]) -> dict[str, Any]:
         maximum = settings().maximum_metadata_bytes
-        if len(json.dumps(metadata).encode()) > maximum:
+        text = json.dumps(metadata)
+        if len(text.encode()) > maximum:
             raise ValueError(f"metadata has at most {maximum} bytes as JSON")
         return metadata
 
@@ -79,18 +129,32 @@ class SubmissionFields(BaseModel):
 class JsonSubmission(SubmissionFields):
     """The JSON body of a submission."""
 
-    image_base64: str = Field(description="The picture file in base64, standard alphabet.")
+    image_base64: str | None = Field(None, description="The picture file in base64, standard alphabet.")
+
+    @model_validator(mode="after")
+    def _check_there_is_one_image(self) -> "JsonSubmission":
+        if sum(source is not None for source in (self.image_base64, self.image_url, self.upload_id)) != 1:
+            raise ValueError("send one of `image_base64`, `image_url` and `upload_id`")
+        return self
 
 
 class MultipartSubmission(SubmissionFields):
     """The multipart body of a submission; `metadata` is a JSON text there."""
 
-    image: bytes = Field(json_schema_extra={"format": "binary"}, description="The picture file.")
+    image: bytes | None = Field(None, json_schema_extra={"format": "binary"}, description="The picture file.")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The checked fields, and the image as a seekable file unless they point to it."""
+
+    fields: SubmissionFields
+    image: BinaryIO | None
 
 
 @asynccontextmanager
-async def reading(request: Request) -> AsyncIterator[tuple[SubmissionFields, BinaryIO]]:
-    """The checked fields and the image as a seekable file, which is closed after the block.
+async def reading(request: Request) -> AsyncIterator[Submission]:
+    """The submission in a request's body; its image is closed after the block.
 
     Raises `UnsupportedMediaType`, `MalformedBody`, and `RequestValidationError`, which names the field.
     """
@@ -99,41 +163,52 @@ async def reading(request: Request) -> AsyncIterator[tuple[SubmissionFields, Bin
         async with request.form(max_files=1) as form:
             yield _from_form(form)
     elif content_type == "application/json":
-        yield _from_json(await request.body())
+        yield from_json(parse_json(await request.body(), "the JSON body"))
     else:
         raise UnsupportedMediaType(content_type)
 
 
-def _from_form(form: FormData) -> tuple[SubmissionFields, BinaryIO]:
+def _from_form(form: FormData) -> Submission:
     image = form.get("image")
-    if not isinstance(image, UploadFile):
-        raise MalformedBody("there is no file part named `image`.")
-    fields: dict[str, Any] = {name: form.get(name) for name in form if name not in {"image", "labels"}}
-    if "labels" in form:
-        fields["labels"] = form.getlist("labels")
+    fields: dict[str, Any] = {name: form.get(name) for name in form if name not in {"image", *LISTS}}
+    fields |= {name: form.getlist(name) for name in LISTS if name in form}
     if "metadata" in fields:
-        fields["metadata"] = _parse_json(str(fields["metadata"]), "metadata")
-    return _validated(SubmissionFields, fields), image.file
+        fields["metadata"] = parse_json(str(fields["metadata"]), "metadata")
+    points_to_it = "image_url" in fields or "upload_id" in fields
+    if points_to_it == isinstance(image, UploadFile):
+        raise MalformedBody("send one of a file part named `image`, `image_url` and `upload_id`.")
+    return Submission(validated(SubmissionFields, fields), image.file if isinstance(image, UploadFile) else None)
 
 
-def _from_json(body: bytes) -> tuple[SubmissionFields, BinaryIO]:
-    submission = _validated(JsonSubmission, _parse_json(body, "the JSON body"))
+def from_json(values: Any, where: tuple[str | int, ...] = ()) -> Submission:
+    """The submission of a parsed JSON object; `where` it stands in the body is said in errors."""
+    submission = validated(JsonSubmission, values, where)
+    if submission.image_base64 is None:
+        return Submission(submission, None)
     try:
         image = base64.b64decode(submission.image_base64, validate=True)
     except binascii.Error as error:
         raise MalformedBody(f"image_base64: {error}.") from error
-    return submission, io.BytesIO(image)
+    return Submission(submission, io.BytesIO(image))
 
 
-def _validated(model: type[Fields], values: Any) -> Fields:
+def validated(model: type[Fields], values: Any, where: tuple[str | int, ...] = ()) -> Fields:
+    """The model of these values; raises `RequestValidationError`, whose fields begin with `where`."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": (*where, *one["loc"])} for one in found]) from error
 
 
-def _parse_json(text: str | bytes, name: str) -> Any:
+def parse_json(text: str | bytes, name: str) -> Any:
+    """The value of a JSON text; raises `MalformedBody`, which names it."""
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise MalformedBody(f"{name} is not JSON: {error}.") from error
+
+
+def _refuse_constant(name: str) -> None:
+    # Python takes NaN and Infinity; neither JSON nor Postgres does.
+    raise ValueError(f"{name} is no JSON value")

@@ -1,5 +1,6 @@
 """The job document: what every answer of the API, and every webhook, says of a job. Built here and nowhere else."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -8,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from db.keys import artifact_key
 from db.models import Instance, Job, Stage
-from db.states import JobStatus, Outcome, StageName, StageStatus
+from db.states import Artifact, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
 
 
 class UrlSigner(Protocol):
@@ -35,6 +36,7 @@ class JobErrorDocument(ErrorDocument):
 class ImageDocument(BaseModel):
     """The submitted picture, measured upright; null until a picture that was given by its URL has been fetched."""
 
+    url: str | None = Field(description="Where it is fetched from; null when it came with the submission.")
     sha256: str | None
     width: int | None
     height: int | None
@@ -46,6 +48,11 @@ class InputDocument(BaseModel):
     image: ImageDocument
     description: str | None
     labels: list[str] | None
+    instances: Instances
+    outputs: list[Artifact]
+    profile: str
+    priority: Priority
+    box_threshold: float | None
 
 
 class StageDocument(BaseModel):
@@ -90,9 +97,9 @@ class InstanceDocument(BaseModel):
     box_score: float
     mask: MaskDocument
     polygons: list[list[float]] = Field(description="Outer outlines: [x1, y1, x2, y2, …], largest first.")
-    mask_url: str
-    cutout_url: str
-    overlay_url: str
+    mask_url: str | None = Field(description="A presigned URL; null where `outputs` didn't ask for it.")
+    cutout_url: str | None
+    overlay_url: str | None
 
 
 class ModelDocument(BaseModel):
@@ -125,10 +132,9 @@ class JobDocument(BaseModel):
     stages: list[StageDocument]
     result: ResultDocument | None
     error: JobErrorDocument | None
+    batch_id: UUID | None
+    reused_from: UUID | None = Field(description="The job whose answer to the same question this is.")
     metadata: dict[str, Any]
-
-
-ARTIFACTS = ("mask", "cutout", "overlay")
 
 
 def job_document(job: Job, signer: UrlSigner) -> JobDocument:
@@ -139,13 +145,22 @@ def job_document(job: Job, signer: UrlSigner) -> JobDocument:
         created_at=job.created_at,
         finished_at=job.finished_at,
         input=InputDocument(
-            image=ImageDocument(sha256=job.image_sha256, width=job.image_width, height=job.image_height),
+            image=ImageDocument(
+                url=job.image_url, sha256=job.image_sha256, width=job.image_width, height=job.image_height
+            ),
             description=job.description,
             labels=job.labels,
+            instances=job.instances_wanted,
+            outputs=[Artifact(name) for name in job.outputs],
+            profile=job.profile,
+            priority=job.priority,
+            box_threshold=job.box_threshold,
         ),
         stages=[_stage(stage) for stage in job.stages],
         result=_result(job, signer) if job.outcome else None,
         error=JobErrorDocument.model_validate(job.error) if job.error else None,
+        batch_id=job.batch_id,
+        reused_from=job.reused_from,
         metadata=job.caller_metadata,
     )
 
@@ -174,16 +189,18 @@ def _result(job: Job, signer: UrlSigner) -> ResultDocument:
                 "ambiguous": classified["ambiguous"],
             },
             "candidates": candidates,
-            "instances": [_instance(instance, signer) for instance in job.instances],
+            "instances": [_instance(instance, job.outputs, signer) for instance in job.instances],
             "models": [{"stage": stage.name, **stage.model} for stage in job.stages if stage.model],
         }
     )
 
 
-def _instance(instance: Instance, signer: UrlSigner) -> InstanceDocument:
+def _instance(instance: Instance, outputs: Collection[str], signer: UrlSigner) -> InstanceDocument:
     urls = {
         f"{artifact}_url": signer.url(artifact_key(instance.job_id, instance.position, artifact))
-        for artifact in ARTIFACTS
+        if artifact in outputs
+        else None
+        for artifact in Artifact
     }
     return InstanceDocument(
         label=instance.label,

@@ -11,6 +11,10 @@ class MainmaskError(Exception):
 
     code: ClassVar[str] = "internal"
 
+    def at(self, where: str) -> "MainmaskError":
+        """The same cause, saying which of several things it is about."""
+        return _restore(type(self), f"{where}: {self}")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its message: Celery sends exceptions to those who watch, and can't know the arguments."""
         return _restore, (type(self), str(self))
@@ -143,3 +147,39 @@ class UnknownProfile(MainmaskError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"There is no model profile {name!r}; there are: {', '.join(known)}.")
+
+
+class ImageOutOfShape(MainmaskError):
+    """The picture is longer, or has more frames, than the settings allow."""
+
+    code = "image-out-of-shape"
+
+    def __init__(self, what: str, maximum: str) -> None:
+        super().__init__(f"The image {what}; at most {maximum} are taken.")
+
+
+class UploadNotFound(MainmaskError):
+    """No upload of the caller's has this id, or it has expired, or nothing was put there."""
+
+    code = "upload-not-found"
+
+    def __init__(self, upload_id: object, reason: str = "there is none of this id, or it has expired") -> None:
+        super().__init__(f"Upload {upload_id} can't be used: {reason}.")
+
+
+class BatchNotFound(MainmaskError):
+    """No batch of the caller's has this id."""
+
+    code = "batch-not-found"
+
+    def __init__(self, batch_id: object) -> None:
+        super().__init__(f"There is no batch {batch_id}.")
+
+
+class IdempotencyKeyReused(MainmaskError):
+    """The key was used for another request."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The Idempotency-Key {key!r} was used for a request that said something else.")

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, selectinload
 
+from db import batches
 from db.errors import JobNotFound
 from db.models import JSON, Job, Stage
 from db.states import (
@@ -50,14 +51,15 @@ class NewJob:
     image_bytes: int | None = None
 
 
-def create(session: Session, new: NewJob) -> Job:
-    """Insert the job and its stages, the first of them queued."""
+def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
+    """Insert the job and its stages, the first of them queued with this priority of its messages."""
     job = Job(**asdict(new))
     job.stages = [Stage(name=name, position=position) for position, name in enumerate(StageName)]
     for stage in job.stages:
         stage.status = StageStatus.PENDING
     first = job.stages[0]
     first.status = StageStatus.QUEUED
+    first.priority = message_priority
     first.due_at = first.sent_at = func.clock_timestamp()
     job.instances = []
     session.add(job)
@@ -101,6 +103,31 @@ def start(session: Session, job_id: UUID) -> Job:
     return get(session, job_id)
 
 
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is known of an image once its bytes are there: size in pixels when upright."""
+
+    sha256: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+def describe_image(session: Session, job_id: UUID, image: ImageFacts) -> None:
+    """Say what the image turned out to be that the submission only pointed to."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(
+            image_sha256=image.sha256,
+            image_width=image.width,
+            image_height=image.height,
+            image_bytes=image.size_bytes,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
 def hand_on(session: Session, job_id: UUID, name: StageName) -> None:
     """Queue the stage after one that is complete; its message is sent after the commit."""
     check_stage(StageStatus.PENDING, StageStatus.QUEUED)
@@ -112,23 +139,16 @@ def hand_on(session: Session, job_id: UUID, name: StageName) -> None:
     )
 
 
-def succeed(session: Session, job_id: UUID, outcome: Outcome) -> None:
-    """End the job well; the stages that were not needed are skipped."""
+def succeed(session: Session, job_id: UUID, outcome: Outcome, label: str) -> None:
+    """End the job well, with its main object's label; the stages that were not needed are skipped."""
     _skip(session, job_id, {StageStatus.PENDING})
-    _move(session, job_id, JobStatus.RUNNING, JobStatus.SUCCEEDED, finished_at=func.clock_timestamp(), outcome=outcome)
+    _end(session, job_id, JobStatus.RUNNING, JobStatus.SUCCEEDED, outcome=outcome, label=label)
 
 
 def fail(session: Session, job_id: UUID, name: StageName, error: JSON) -> None:
     """End the job at the stage that failed."""
     _skip(session, job_id, {StageStatus.PENDING})
-    _move(
-        session,
-        job_id,
-        JobStatus.RUNNING,
-        JobStatus.FAILED,
-        finished_at=func.clock_timestamp(),
-        error={"stage": name, **error},
-    )
+    _end(session, job_id, JobStatus.RUNNING, JobStatus.FAILED, error={"stage": name, **error})
 
 
 def cancel(session: Session, job_id: UUID) -> bool:
@@ -138,7 +158,7 @@ def cancel(session: Session, job_id: UUID) -> bool:
     """
     _lock_stages(session, job_id)
     canceled = any(
-        _move(session, job_id, source, JobStatus.CANCELED, finished_at=func.clock_timestamp())
+        _end(session, job_id, source, JobStatus.CANCELED)
         for source, targets in JOB_TRANSITIONS.items()
         if JobStatus.CANCELED in targets
     )
@@ -155,6 +175,7 @@ def requeue(session: Session, job_id: UUID) -> StageName | None:
     _lock_stages(session, job_id)
     if not _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED, finished_at=None, error=None):
         return None
+    batches.job_resumed(session, job_id)
     check_stage(StageStatus.SKIPPED, StageStatus.PENDING)
     session.execute(
         update(Stage)
@@ -197,6 +218,14 @@ def _skip(session: Session, job_id: UUID, statuses: set[StageStatus]) -> None:
         .values(status=StageStatus.SKIPPED, lease_expires_at=None, worker=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
+    """The last step of a job, and what follows from it, in one transaction."""
+    if not _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values):
+        return False
+    batches.job_ended(session, job_id)
+    return True
 
 
 def _move(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:

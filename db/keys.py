@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 JOBS = "jobs/"
+UPLOADS = "uploads/"
 
 
 def job_prefix(job_id: UUID) -> str:
@@ -19,6 +20,11 @@ def image_key(job_id: UUID) -> str:
 def artifact_key(job_id: UUID, instance: int, artifact: str) -> str:
     """A picture of one instance: `mask`, `cutout` or `overlay`."""
     return f"{job_prefix(job_id)}instances/{instance}/{artifact}.png"
+
+
+def upload_key(upload_id: UUID) -> str:
+    """What a caller has put where it was told to."""
+    return f"{UPLOADS}{upload_id}"
 
 
 def earliest_id(moment: datetime) -> UUID:

@@ -10,6 +10,8 @@ from db.settings import Settings, settings
 from db.states import StageName
 
 VISIBILITY_TIMEOUT_SECONDS = 3600
+PRIORITIES = tuple(range(10))
+"""0 is taken first. Kombu keeps a Redis list for each; that of 0 has the queue's own name."""
 
 
 def celery_app(config: Settings) -> Celery:
@@ -26,7 +28,12 @@ def celery_app(config: Settings) -> Celery:
         worker_send_task_events=True,  # Flower watches these
         task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS},
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "priority_steps": list(PRIORITIES),
+            # Else the lists of all queues are taken from in turn, whatever their priority.
+            "queue_order_strategy": "priority",
+        },
     )
     return app
 
@@ -45,7 +52,7 @@ def _sender() -> Celery:
     return app
 
 
-def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0) -> bool:
+def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0, priority: int = 0) -> bool:
     """Wake a worker for this stage of the job, after the row is committed; False when Redis can't be reached."""
     try:
         _sender().send_task(
@@ -54,6 +61,7 @@ def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0) -> bool:
             queue=stage,
             task_id=f"{stage}-{job_id}",
             countdown=delay_seconds or None,
+            priority=priority,
         )
     except OperationalError:
         return False

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Text,
     func,
@@ -135,6 +136,8 @@ class Stage(Base):
     position: Mapped[int]
     status: Mapped[StageStatus] = mapped_column(_enum(StageStatus, "status"))
     attempts: Mapped[int] = mapped_column(default=0)
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """Of its messages: the lower, the sooner. Stages after the first are 0: what is begun is finished first."""
     token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """The fencing token: each claim raises it, and only its holder may write."""
     worker: Mapped[str | None] = mapped_column(Text)

@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from db.image_limits import ImageLimits
+
 
 class Settings(BaseSettings):
     """What an operator can set; the unit is in the name. The defaults suit servers on this machine."""
@@ -39,6 +41,8 @@ class Settings(BaseSettings):
     sweep_interval_seconds: float = 2
     resend_after_seconds: float = 10
     """How long a queued stage waits before its message may count as lost."""
+    promote_after_seconds: float = 120
+    """How long a job may wait behind those of other callers; then it goes first, one at a time."""
     shutdown_grace_seconds: float = 8
     """How long a worker that is asked to stop goes on with what it runs, before it hands that back."""
     retention_hours: float = 24 * 7
@@ -46,10 +50,29 @@ class Settings(BaseSettings):
 
     maximum_image_bytes: int = 32 * 1024 * 1024
     maximum_image_pixels: int = 64_000_000
+    maximum_image_side: int = 16_384
+    maximum_image_aspect: float = 64
+    """The longer side over the shorter one."""
+    maximum_image_frames: int = 1000
+    """Of an animation, of which the first one is taken."""
+    image_fetch_seconds: float = 30
+    """How long fetching an `image_url` may take in all."""
+    maximum_batch_jobs: int = 500
+    upload_seconds: int = 3600
+    """For how long an upload can be filled and used."""
+    idempotency_hours: float = 24
+    """For how long an `Idempotency-Key` is remembered."""
     maximum_labels: int = 64
     maximum_label_characters: int = 128
     maximum_description_characters: int = 4000
     maximum_metadata_bytes: int = 16 * 1024
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """How large a picture may be."""
+        return ImageLimits(
+            self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
+        )
 
 
 @lru_cache

@@ -87,6 +87,7 @@ class DeliveryStatus(StrEnum):
     DISABLED = "disabled"
 
 
+IN_FLIGHT = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
 
 JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {

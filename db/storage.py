@@ -41,6 +41,18 @@ class ObjectStore:
         with _translated("get", key):
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
+    def size(self, key: str) -> int:
+        """The object's size in bytes; raises `ObjectMissing`."""
+        with _translated("head", key):
+            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+
+    def copy(self, source: str, target: str) -> None:
+        """Store one object under another name as well, without moving its bytes through this process."""
+        with _translated("copy", source):
+            self._client.copy_object(
+                Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
+            )
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below the prefix; nothing happens where there is none."""
         with _translated("delete", prefix):
@@ -66,6 +78,12 @@ class ObjectStore:
         """A presigned URL to GET the object with; made here, without a request."""
         return self._presigner.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
+        )
+
+    def upload_url(self, key: str, seconds: int) -> str:
+        """A presigned URL to PUT the object to; made here, without a request."""
+        return self._presigner.generate_presigned_url(
+            "put_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
         )
 
     def ping(self) -> None:

@@ -32,10 +32,10 @@ def due_count(session: Session, name: StageName) -> int:
     return session.scalar(query) or 0
 
 
-def mark_resent(session: Session, name: StageName, silence: timedelta, limit: int) -> list[UUID]:
+def mark_resent(session: Session, name: StageName, silence: timedelta, limit: int) -> list[tuple[UUID, int]]:
     """Jobs whose stage is due and was last sent longer ago than `silence`, the longest first, now marked as sent.
 
-    Their messages are to be sent after the commit.
+    Their messages are to be sent after the commit, with the priorities that are returned.
     """
     found = (
         select(Stage.job_id)
@@ -50,14 +50,42 @@ def mark_resent(session: Session, name: StageName, silence: timedelta, limit: in
         .with_for_update(skip_locked=True)
         .cte("found")
     )
-    marked = session.scalars(
+    marked = session.execute(
         update(Stage)
         .where(Stage.job_id == found.c.job_id, Stage.name == name)
         .values(sent_at=func.clock_timestamp())
+        .returning(Stage.job_id, Stage.priority)
+        .execution_options(synchronize_session=False)
+    )
+    return [(row.job_id, row.priority) for row in marked]
+
+
+def promote(session: Session, name: StageName, age: timedelta, limit: int) -> list[UUID]:
+    """The stages that have waited longest for their turn, and longer than `age`, now first in line.
+
+    Their messages are to be sent after the commit, with priority 0.
+    """
+    found = (
+        select(Stage.job_id)
+        .where(
+            Stage.status == StageStatus.QUEUED,
+            Stage.name == name,
+            Stage.priority > 0,
+            Stage.due_at < func.clock_timestamp() - age,
+        )
+        .order_by(Stage.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("found")
+    )
+    promoted = session.scalars(
+        update(Stage)
+        .where(Stage.job_id == found.c.job_id, Stage.name == name)
+        .values(sent_at=func.clock_timestamp(), priority=0)
         .returning(Stage.job_id)
         .execution_options(synchronize_session=False)
     )
-    return list(marked)
+    return list(promoted)
 
 
 def finished_before(session: Session, age: timedelta, limit: int) -> list[UUID]:

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from sqlalchemy.exc import SQLAlchemyError
 
 from db import messages
 from db.errors import MainmaskError
@@ -35,6 +36,11 @@ def announce_ready(**_: Any) -> None:
     from worker.runtime import runtime  # noqa: PLC0415 - as above
 
     runtime().leases.start()
+    try:
+        runtime().announce()
+    except SQLAlchemyError as error:
+        # Without it finished answers are not given again, and nothing else.
+        logger.warning("the database can't be told which models are loaded: %s", error)
     if path := settings().worker_ready_file:
         path.touch()
 

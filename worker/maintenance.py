@@ -49,10 +49,12 @@ def run_sweep() -> None:
     """Take over what its worker has left, and send again what seems lost."""
     sweep.take_over(session_factory(), watch)
     sweep.resend(session_factory(), timedelta(seconds=settings().resend_after_seconds))
+    sweep.promote(session_factory(), timedelta(seconds=settings().promote_after_seconds))
 
 
 def run_expire() -> None:
-    """Remove what is older than the retention."""
+    """Remove what is older than the retention, and what nobody can ask for any more."""
+    sweep.forget(session_factory(), object_store())
     sweep.expire(session_factory(), object_store(), timedelta(hours=settings().retention_hours))
 
 

@@ -2,13 +2,16 @@
 
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import torch
 from sqlalchemy.orm import Session, sessionmaker
 
+from db import profiles
 from db.claims import Holder
+from db.image_limits import ImageLimits
 from db.session import session_factory
 from db.settings import settings
 from db.storage import ObjectStore, object_store
@@ -26,11 +29,25 @@ class Runtime:
     extractor: LabelExtractor
     store: ObjectStore
     sessions: sessionmaker[Session]
-    maximum_image_pixels: int
+    image_limits: ImageLimits
+    fetch: Callable[[str], bytes]
+    """The bytes behind a caller's URL; raises `UrlRefused`, `FetchFailed`, `FetchUnavailable` or `FetchTooLarge`."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
     holder: Holder
+    profile: str
+
+    def announce(self) -> None:
+        """Say which models this process answers with."""
+        models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
+        with self.sessions.begin() as session:
+            profiles.announce(session, self.profile, models)
+
+
+def fetch_nothing(url: str) -> bytes:
+    """Stands in until the guarded client is there."""
+    raise NotImplementedError(url)
 
 
 @lru_cache
@@ -43,8 +60,10 @@ def runtime() -> Runtime:
         extractor=LabelExtractor(),
         store=object_store(),
         sessions=session_factory(),
-        maximum_image_pixels=config.maximum_image_pixels,
+        image_limits=config.image_limits,
+        fetch=fetch_nothing,
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
+        profile=config.profile,
     )

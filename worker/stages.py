@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 from PIL import Image
 
 from db.errors import NoCandidates
-from db.keys import artifact_key, image_key
+from db.jobs import ImageFacts
+from db.keys import artifact_key
 from db.models import JSON, Instance, Job
-from db.states import Instances, Outcome, StageName
+from db.states import Artifact, Instances, Outcome, StageName
+from worker.acquisition import acquire
 from worker.pipeline import masks
-from worker.pipeline.images import decode
 from worker.pipeline.results import Box, Mask
 from worker.runtime import Runtime
 
@@ -21,7 +22,11 @@ class StageOutput:
 
     result: JSON
     outcome: Outcome | None = None
+    label: str = ""
+    """The main object's, with the outcome."""
     instances: list[Instance] = field(default_factory=list)
+    image: ImageFacts | None = None
+    """Of an image that the submission only pointed to."""
 
 
 def run(name: StageName, job: Job, runtime: Runtime) -> StageOutput:
@@ -34,21 +39,25 @@ def classify(job: Job, runtime: Runtime) -> StageOutput:
     labels = job.labels or runtime.extractor.extract(job.description or "")
     if not labels:
         raise NoCandidates
-    return StageOutput(asdict(runtime.pipeline.classifier.classify(_image(job, runtime), labels)))
+    image, facts = acquire(job, runtime)
+    return StageOutput(asdict(runtime.pipeline.classifier.classify(image, labels)), image=facts)
 
 
 def detect(job: Job, runtime: Runtime) -> StageOutput:
     """Box the chosen label; where it isn't found, the job ends here with `not_found`."""
     label = _result(job, StageName.CLASSIFY)["candidates"][0]["label"]
     every_instance = job.instances_wanted is Instances.ALL
-    detection = runtime.pipeline.detector.detect(_image(job, runtime), label, every_instance=every_instance)
-    return StageOutput(asdict(detection), outcome=None if detection.boxes else Outcome.NOT_FOUND)
+    image, _ = acquire(job, runtime)
+    detection = runtime.pipeline.detector.detect(
+        image, label, every_instance=every_instance, threshold=job.box_threshold
+    )
+    return StageOutput(asdict(detection), outcome=None if detection.boxes else Outcome.NOT_FOUND, label=label)
 
 
 def segment(job: Job, runtime: Runtime) -> StageOutput:
     """Cut every box out and store its pictures."""
     detection = _result(job, StageName.DETECT)
-    image = _image(job, runtime)
+    image, _ = acquire(job, runtime)
     boxes: list[Box] = [tuple(found["box"]) for found in detection["boxes"]]
     cut = runtime.pipeline.segmenter.segment(image, boxes)
     instances = [
@@ -56,8 +65,10 @@ def segment(job: Job, runtime: Runtime) -> StageOutput:
         for position, (found, mask) in enumerate(zip(detection["boxes"], cut, strict=True))
     ]
     for instance, mask, box in zip(instances, cut, boxes, strict=True):
-        _store_pictures(runtime, instance, image, mask, box)
-    return StageOutput({"instances": len(instances)}, outcome=Outcome.FOUND, instances=instances)
+        _store_pictures(runtime, job, instance, Cut(image, mask, box))
+    return StageOutput(
+        {"instances": len(instances)}, outcome=Outcome.FOUND, label=detection["label"], instances=instances
+    )
 
 
 RUNNERS: dict[StageName, Callable[[Job, Runtime], StageOutput]] = {
@@ -65,10 +76,6 @@ RUNNERS: dict[StageName, Callable[[Job, Runtime], StageOutput]] = {
     StageName.DETECT: detect,
     StageName.SEGMENT: segment,
 }
-
-
-def _image(job: Job, runtime: Runtime) -> Image.Image:
-    return decode(runtime.store.get(image_key(job.id)), maximum_pixels=runtime.maximum_image_pixels)
 
 
 def _result(job: Job, name: StageName) -> JSON:
@@ -95,11 +102,23 @@ def _instance(job: Job, position: int, label: str, found: JSON, mask: Mask) -> I
     )
 
 
-def _store_pictures(runtime: Runtime, instance: Instance, image: Image.Image, mask: Mask, box: Box) -> None:
-    pictures = {
-        "mask": masks.encode_png(mask.pixels),
-        "cutout": masks.cutout(image, mask.pixels),
-        "overlay": masks.overlay(image, mask.pixels, box),
-    }
-    for artifact, picture in pictures.items():
-        runtime.store.put(artifact_key(instance.job_id, instance.position, artifact), picture, "image/png")
+@dataclass(frozen=True)
+class Cut:
+    """An instance as it is drawn: the picture, its mask and the box that SAM was given."""
+
+    image: Image.Image
+    mask: Mask
+    box: Box
+
+
+DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
+    Artifact.MASK: lambda cut: masks.encode_png(cut.mask.pixels),
+    Artifact.CUTOUT: lambda cut: masks.cutout(cut.image, cut.mask.pixels),
+    Artifact.OVERLAY: lambda cut: masks.overlay(cut.image, cut.mask.pixels, cut.box),
+}
+
+
+def _store_pictures(runtime: Runtime, job: Job, instance: Instance, cut: Cut) -> None:
+    for artifact in job.outputs:
+        picture = DRAWN[Artifact(artifact)](cut)
+        runtime.store.put(artifact_key(job.id, instance.position, artifact), picture, "image/png")

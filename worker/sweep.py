@@ -8,10 +8,10 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import claims, jobs, messages, sweep
+from db import claims, idempotency, jobs, messages, sweep, uploads
 from db.claims import Claim
 from db.errors import WorkerLost
-from db.keys import job_prefix
+from db.keys import job_prefix, upload_key
 from db.states import StageName
 from db.storage import ObjectStore
 from worker.retries import retry_delay_seconds
@@ -84,10 +84,22 @@ def _resend_stage(sessions: sessionmaker[Session], silence: timedelta, name: Sta
     with sessions.begin() as session:
         missing = sweep.due_count(session, name) - waiting
         lost = sweep.mark_resent(session, name, silence, min(missing, BATCH)) if missing > 0 else []
-    for job_id in lost:
+    for job_id, priority in lost:
         logger.warning("%s of job %s: its message seems lost, and is sent again", name, job_id)
-        messages.send(name, job_id)
+        messages.send(name, job_id, priority=priority)
     return len(lost)
+
+
+def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
+    """Let the job that has waited longest go first, if it has waited longer than `age`; returns how many.
+
+    One a round: callers with few jobs stay ahead of those with many, who still get on.
+    """
+    with sessions.begin() as session:
+        promoted = sweep.promote(session, StageName.CLASSIFY, age, limit=1)
+    for job_id in promoted:
+        messages.send(StageName.CLASSIFY, job_id)
+    return len(promoted)
 
 
 def expire(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:
@@ -96,6 +108,17 @@ def expire(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) 
     while batch := _expire_batch(sessions, store, age):
         removed += batch
     return removed
+
+
+def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:
+    """Remove uploads and idempotent answers whose time is over."""
+    with sessions.begin() as session:
+        upload_ids = uploads.expired(session, BATCH)
+        for upload_id in upload_ids:
+            store.delete_prefix(upload_key(upload_id))
+        uploads.forget(session, upload_ids)
+    with sessions.begin() as session:
+        idempotency.forget_expired(session, BATCH)
 
 
 def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:

@@ -98,9 +98,11 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
         if not claims.complete(session, claim, output.result, card):
             return False
         session.add_all(output.instances)
+        if output.image:
+            jobs.describe_image(session, claim.job_id, output.image)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
-            jobs.succeed(session, claim.job_id, output.outcome)
+            jobs.succeed(session, claim.job_id, output.outcome, output.label)
         elif claim.name.next:
             jobs.hand_on(session, claim.job_id, claim.name.next)
     return True

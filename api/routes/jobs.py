@@ -2,27 +2,26 @@
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from uuid_utils.compat import uuid7
 
-from api import images
+from api.acceptance import accept
 from api.callers import Caller, CallerOf
+from api.idempotency import IdempotencyKey
 from api.problems import responses
-from api.submissions import JsonSubmission, MultipartSubmission, SubmissionFields, reading
+from api.submissions import JsonSubmission, MultipartSubmission, reading
 from db import jobs, messages
 from db.documents import JobDocument, job_document
 from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
-from db.keys import artifact_key, image_key, job_prefix
+from db.keys import artifact_key, job_prefix
 from db.models import Job
 from db.session import session_factory
-from db.settings import settings
-from db.states import TERMINAL, JobStatus, StageName
+from db.states import TERMINAL, Artifact, JobStatus
 from db.storage import object_store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -47,44 +46,25 @@ REQUEST_BODY = {
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
+    response_model=JobDocument,
     openapi_extra=REQUEST_BODY,
-    responses=responses(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    responses={
+        HTTPStatus.OK: {"model": JobDocument, "description": "Answered at once, with an earlier job's result."},
+        **responses(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
 )
-async def submit(request: Request, response: Response, caller: CallerOf) -> JobDocument:
+async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
     """Submit a picture with a description or labels. The job is accepted when this answers 202."""
-    async with reading(request) as (fields, image):
-        job = await run_in_threadpool(accept, caller, fields, image)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job_document(job, object_store())
-
-
-def accept(caller: Caller, fields: SubmissionFields, image: BinaryIO) -> Job:
-    """Image to S3, row to Postgres, then the message: in this order, a job that was answered for can't be lost."""
-    header = images.inspect(image, settings())
-    new = jobs.NewJob(
-        id=uuid7(),
-        tenant=caller.tenant,
-        description=fields.description if not fields.labels else None,
-        labels=fields.labels,
-        instances_wanted=fields.instances,
-        profile=settings().profile,
-        image_sha256=header.sha256,
-        image_width=header.width,
-        image_height=header.height,
-        image_bytes=header.size_bytes,
-        caller_metadata=fields.metadata,
-    )
-    object_store().put(image_key(new.id), image, header.content_type)
-    with session_factory().begin() as session:
-        job = jobs.create(session, new)
-    messages.send(StageName.CLASSIFY, job.id)
-    return job
+    async with reading(request) as submission:
+        accepted = await run_in_threadpool(accept, caller, submission, idempotency_key)
+    return accepted.response()
 
 
 class JobPage(BaseModel):
@@ -167,7 +147,7 @@ def show(job_id: UUID, caller: CallerOf, response: Response) -> JobDocument:
 def fetch(
     job_id: UUID,
     caller: CallerOf,
-    artifact: Literal["mask", "cutout", "overlay"],
+    artifact: Artifact,
     instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
 ) -> str:
     """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
@@ -176,6 +156,8 @@ def fetch(
         raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")
     if instance >= len(job.instances):
         raise ArtifactNotFound(artifact, instance, f"the job found {len(job.instances)} instances")
+    if artifact not in job.outputs:
+        raise ArtifactNotFound(artifact, instance, "the job's `outputs` did not ask for it")
     return object_store().url(artifact_key(job_id, instance, artifact))
 
 

@@ -166,6 +166,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_delivery_attempts")),
     )
+    op.add_column("stages", sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False))
+    op.alter_column("stages", "priority", server_default=None)
     # Jobs that are there were submitted to a service without keys.
     op.add_column("jobs", sa.Column("tenant", sa.String(length=64), server_default="local", nullable=False))
     op.add_column("jobs", sa.Column("batch_id", sa.Uuid(), nullable=True))
@@ -253,6 +255,7 @@ def downgrade() -> None:
     op.drop_column("jobs", "label")
     op.drop_column("jobs", "batch_id")
     op.drop_column("jobs", "tenant")
+    op.drop_column("stages", "priority")
     op.drop_table("delivery_attempts")
     op.drop_index("ix_deliveries_job_id", table_name="deliveries")
     op.drop_index("ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("status = 'pending'"))

@@ -10,12 +10,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-import redis
 from fastapi.testclient import TestClient
 from PIL import Image
 from uuid_utils.compat import uuid7
 
-from db import claims, jobs
+from db import claims, jobs, messages
 from db.claims import Holder
 from db.errors import ObjectMissing
 from db.keys import artifact_key, image_key
@@ -65,15 +64,14 @@ def test_a_submission_is_stored_before_it_is_answered(
     client: TestClient, picture: bytes, environment: dict[str, str]
 ) -> None:
     """202 means: the image is in S3, the row is committed, and the message is in the classify queue."""
-    queue = redis.Redis.from_url(environment["MAINMASK_REDIS_URL"])
-    waiting = queue.llen("classify")
+    waiting = messages.waiting(StageName.CLASSIFY)
     answer = submit(client, picture, description="a red square", metadata='{"order": 7}')
     assert answer.status_code == 202
     document = answer.json()
     assert answer.headers["location"] == f"/v1/jobs/{document['id']}"
     assert object_store().get(image_key(UUID(document["id"]))) == picture
     assert client.get(answer.headers["location"]).json() == document
-    assert queue.llen("classify") == waiting + 1
+    assert messages.waiting(StageName.CLASSIFY) == waiting + 1
 
 
 def test_the_document_of_a_new_job(client: TestClient, picture: bytes) -> None:
@@ -251,7 +249,7 @@ def finished(client: TestClient, picture: bytes) -> str:
             )
         )
         session.flush()
-        jobs.succeed(session, job_id, Outcome.FOUND)
+        jobs.succeed(session, job_id, Outcome.FOUND, "cat")
     for artifact in ("mask", "cutout", "overlay"):
         object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
     return str(job_id)

@@ -21,6 +21,10 @@ ALL = [
     errors.JobNotFailed("0199", "running"),
     errors.CheckpointInvalid("tiny", "it is broken"),
     errors.UnknownProfile("huge", ["tiny"]),
+    errors.ImageOutOfShape("is 20000 pixels long", "16384 pixels a side"),
+    errors.UploadNotFound("0199"),
+    errors.BatchNotFound("0199"),
+    errors.IdempotencyKeyReused("order-7"),
 ]
 
 

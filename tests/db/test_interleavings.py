@@ -136,7 +136,7 @@ class Interleavings(RuleBasedStateMachine):
             if claim.name.next and found:
                 jobs.hand_on(session, claim.job_id, claim.name.next)
             else:
-                jobs.succeed(session, claim.job_id, Outcome.FOUND if found else Outcome.NOT_FOUND)
+                jobs.succeed(session, claim.job_id, Outcome.FOUND if found else Outcome.NOT_FOUND, "cat")
             return True
 
         accepted = self.committed(save)

@@ -82,7 +82,7 @@ def test_finding_nothing_is_a_success_that_skips_the_rest(session: Session, job:
     """`not_found` ends the job as succeeded; the segment stage is skipped."""
     complete(session, job.id, StageName.CLASSIFY)
     assert claims.complete(session, run(session, job.id, StageName.DETECT), RESULT, CARD)
-    jobs.succeed(session, job.id, Outcome.NOT_FOUND)
+    jobs.succeed(session, job.id, Outcome.NOT_FOUND, "cat")
     found = stored(session, job.id)
     assert (found.status, found.outcome) == (JobStatus.SUCCEEDED, Outcome.NOT_FOUND)
     assert stage_statuses(found) == [StageStatus.SUCCEEDED, StageStatus.SUCCEEDED, StageStatus.SKIPPED]

@@ -34,7 +34,9 @@ def queues(migrated: None, environment: dict[str, str]) -> Iterator["redis.Redis
     with session_factory().begin() as session:
         session.query(Job).delete()
     client = redis.Redis.from_url(environment["MAINMASK_REDIS_URL"])
-    client.delete(*StageName)
+    for name in StageName:
+        for key in client.scan_iter(f"{name}*"):  # one a priority
+            client.delete(key)
     yield client
     client.close()
 

@@ -21,6 +21,7 @@ from db import jobs
 from db.claims import Holder
 from db.documents import JobDocument, job_document
 from db.errors import InvalidImage, MainmaskError, NoCandidates, OutOfMemory, StorageUnavailable
+from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
 from db.session import session_factory
@@ -58,9 +59,13 @@ class FakeDetector:
 
     boxes: tuple[Box, ...] = (BOX,)
     asked: list[tuple[str, bool]] = field(default_factory=list)
+    thresholds: list[float | None] = field(default_factory=list)
 
-    def detect(self, image: Image.Image, label: str, *, every_instance: bool = False) -> Detection:
+    def detect(
+        self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
+    ) -> Detection:
         self.asked.append((label, every_instance))
+        self.thresholds.append(threshold)
         return Detection(label, tuple(DetectedBox(box, 0.9) for box in self.boxes), 0.5)
 
 
@@ -98,6 +103,8 @@ class Worker:
     detector: FakeDetector = field(default_factory=FakeDetector)
     store: ObjectStore = field(default_factory=object_store)
     gate: Gate = field(default_factory=Gate)
+    fetched: dict[str, bytes | Exception] = field(default_factory=dict)
+    """What URLs give."""
     leases: Leases = field(default_factory=lambda: Leases(session_factory(), lease_seconds=60))
 
     def runtime(self) -> Runtime:
@@ -110,11 +117,19 @@ class Worker:
             extractor=cast("LabelExtractor", FakeExtractor()),
             store=self.store,
             sessions=session_factory(),
-            maximum_image_pixels=10**6,
+            image_limits=ImageLimits(pixels=10**6),
+            fetch=self.fetch,
             gate=self.gate,
             leases=self.leases,
+            profile="tiny",
             holder=Holder("here", lease_seconds=60),
         )
+
+    def fetch(self, url: str) -> bytes:
+        found = self.fetched[url]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def run(self, name: StageName, job_id: UUID) -> None:
         tasks.run_stage(cast("Task", FakeTask()), name, job_id)

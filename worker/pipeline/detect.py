@@ -31,8 +31,13 @@ class Detector:
 
     @memory_errors()
     @torch.inference_mode()
-    def detect(self, image: Image.Image, label: str, *, every_instance: bool = False) -> Detection:
-        """Find `label` in an RGB picture: the best box, or every box that remains after non-maximum suppression."""
+    def detect(
+        self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
+    ) -> Detection:
+        """Find `label` in an RGB picture: the best box, or every box that remains after non-maximum suppression.
+
+        A `threshold` stands for the whole ladder: no box with a lower score is taken.
+        """
         # A full stop or question mark would end the phrase and cut the label in two.
         phrase = " ".join(re.sub(r"[.?]", " ", label.lower()).split())
         inputs = self._processor(images=image, text=f"{phrase}.", return_tensors="pt").to(self._model.device)
@@ -41,7 +46,8 @@ class Detector:
         own_tokens = slice(1, inputs["input_ids"].shape[1] - 2)
         scores = outputs.logits[0, :, own_tokens].sigmoid().amax(-1)
         boxes = self._to_pixels(outputs.pred_boxes[0], image)
-        return self._select(label, boxes, scores, every_instance=every_instance)
+        ladder = self._thresholds if threshold is None else (threshold,)
+        return self._select(Detection(label, (), ladder[-1]), ladder, boxes, scores, every_instance=every_instance)
 
     @staticmethod
     def _to_pixels(boxes: torch.Tensor, image: Image.Image) -> torch.Tensor:
@@ -52,16 +58,19 @@ class Detector:
         )
         return pixels
 
-    def _select(self, label: str, boxes: torch.Tensor, scores: torch.Tensor, *, every_instance: bool) -> Detection:
+    @staticmethod
+    def _select(
+        nothing: Detection, ladder: Sequence[float], boxes: torch.Tensor, scores: torch.Tensor, *, every_instance: bool
+    ) -> Detection:
         best = float(scores.max())
-        threshold = next((rung for rung in self._thresholds if best >= rung), None)
+        threshold = next((rung for rung in ladder if best >= rung), None)
         if threshold is None:
-            return Detection(label, (), self._thresholds[-1])
+            return nothing
         # In float32: nms has no half-precision kernel on the CPU. It returns the boxes best first.
         kept = [int(index) for index in nms(boxes.float(), scores.float(), NMS_IOU) if scores[index] >= threshold]
         kept = kept[: MAXIMUM_INSTANCES if every_instance else 1]
         found = (DetectedBox(_box(boxes[index].tolist()), float(scores[index])) for index in kept)
-        return Detection(label, tuple(found), threshold)
+        return Detection(nothing.label, tuple(found), threshold)
 
 
 def _box(edges: list[float]) -> tuple[float, float, float, float]:

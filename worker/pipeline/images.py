@@ -5,27 +5,27 @@ import io
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from db.errors import ImageTooLarge, InvalidImage
+from db.errors import InvalidImage
+from db.image_limits import ImageLimits
 
-MAXIMUM_PIXELS = 64_000_000
+DEFAULT_LIMITS = ImageLimits()
 
-# Pillow's own limit warns at one size and raises at another; `maximum_pixels` says no once, with a message.
+# Pillow's own limit warns at one size and raises at another; `ImageLimits` says no once, with a message.
 Image.MAX_IMAGE_PIXELS = None
 
 
-def decode(data: bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> Image.Image:
+def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
     """Decode a picture file to mode RGB, turned as its EXIF orientation says.
 
     The first frame of an animation is taken. Transparency is laid over white, as a page would show it; 16-bit and
     floating-point greys are scaled to 8 bits.
 
-    Raises `ImageTooLarge` from the header alone, before any pixel is decoded, and `InvalidImage` for bytes that are no
-    picture or end too early.
+    Raises `ImageTooLarge` and `ImageOutOfShape` from the header alone, before any pixel is decoded, and `InvalidImage`
+    for bytes that are no picture or end too early.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > maximum_pixels:
-                raise ImageTooLarge(image.width, image.height, maximum_pixels)
+            limits.check(image.width, image.height, getattr(image, "n_frames", 1))
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:

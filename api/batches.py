@@ -1,0 +1,143 @@
+"""Several submissions in one call: all of them become jobs, or none."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, cast
+from uuid import UUID
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from api import drafts
+from api.acceptance import Accepted, Repeatable, create, wake
+from api.callers import Caller
+from api.drafts import Draft
+from api.submissions import JsonSubmission, Url, from_json, validated
+from db import batches, reuse
+from db.batches import NewBatch
+from db.errors import MainmaskError
+from db.models import Batch, Job
+from db.session import session_factory
+from db.settings import settings
+from db.states import JobStatus
+
+STORING_THREADS = 8
+
+
+class BatchSubmission(BaseModel):
+    """The JSON body of a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Each is checked by itself, so that errors name it.
+    jobs: list[dict[str, Any]] = Field(
+        min_length=1,
+        description="Submissions, as POST /v1/jobs takes them in JSON.",
+        json_schema_extra={"items": cast("Any", JsonSubmission.model_json_schema())},
+    )
+    webhook_url: Url | None = Field(None, description="Where to POST to when the last of them has ended.")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the batch.")
+
+
+class BatchDocument(BaseModel):
+    """A batch: how far its jobs are. List them by `GET /v1/jobs?batch_id=…`."""
+
+    id: UUID
+    created_at: datetime
+    finished_at: datetime | None = Field(description="When the last of its jobs ended.")
+    total: int
+    counts: dict[JobStatus, int] = Field(description="How many of its jobs are in each state.")
+    metadata: dict[str, Any]
+
+
+def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
+    """Make jobs of all the submissions, or answer as before where the `Idempotency-Key` is known.
+
+    Raises `RequestValidationError`, which says where, and what `acceptance.accept` raises.
+    """
+    submission = validated(BatchSubmission, body)
+    wanted = _drafts(caller, submission)
+    digest = drafts.digest(wanted, submission.webhook_url, submission.metadata)
+    repeatable = Repeatable(caller, key, digest) if key else None
+    if repeatable and (answer := repeatable.before()):
+        return answer
+    with ThreadPoolExecutor(STORING_THREADS) as threads:
+        sources = list(threads.map(_store, wanted))
+    new = NewBatch(
+        id=uuid7(),
+        tenant=caller.tenant,
+        total=len(wanted),
+        remaining=sources.count(None),
+        caller_metadata=submission.metadata,
+        webhook_url=submission.webhook_url,
+    )
+    with session_factory().begin() as session:
+        batch = batches.create(session, new)
+        made = _create_jobs(session, caller, new.id, list(zip(wanted, sources, strict=True)))
+        body = batch_document(session, batch).model_dump(mode="json")
+        accepted = Accepted(HTTPStatus.ACCEPTED, f"/v1/batches/{batch.id}", body)
+        if repeatable and not repeatable.keep(session, accepted):
+            session.rollback()
+            return repeatable.other(one.new.id for one in wanted)
+    for job in made:
+        wake(job)
+    return accepted
+
+
+def batch_document(session: Session, batch: Batch) -> BatchDocument:
+    """The document of a batch."""
+    return BatchDocument(
+        id=batch.id,
+        created_at=batch.created_at,
+        finished_at=batch.finished_at,
+        total=batch.total,
+        counts=dict(batches.counts(session, batch.id)),
+        metadata=batch.caller_metadata,
+    )
+
+
+def _drafts(caller: Caller, submission: BatchSubmission) -> list[Draft]:
+    """Of every submission; errors say which one they are about."""
+    maximum = settings().maximum_batch_jobs
+    if len(submission.jobs) > maximum:
+        message = f"at most {maximum} jobs are taken in one call"
+        raise RequestValidationError([{"loc": ("jobs",), "msg": message, "type": "too_long"}])
+    wrong: list[Any] = []
+    found = []
+    for index, values in enumerate(submission.jobs):
+        try:
+            found.append(drafts.draft(caller, from_json(values, ("jobs", index))))
+        except RequestValidationError as error:
+            wrong.extend(error.errors())
+        except MainmaskError as error:
+            raise error.at(f"jobs.{index}") from error
+    if wrong:
+        raise RequestValidationError(wrong)
+    return found
+
+
+def _store(wanted: Draft) -> Job | None:
+    source = drafts.find_answer(wanted)
+    drafts.store_image(wanted)
+    if source is not None:
+        drafts.copy_pictures(wanted, source)
+    return source
+
+
+def _create_jobs(
+    session: Session, caller: Caller, batch_id: UUID, wanted: Sequence[tuple[Draft, Job | None]]
+) -> list[Job]:
+    """Insert them all; returns those that a worker is to be woken for."""
+    made: list[Job] = []
+    for one, source in wanted:
+        draft = replace(one, new=replace(one.new, batch_id=batch_id))
+        if source is not None:
+            reuse.create(session, draft.new, source)
+        else:
+            made.append(create(session, caller, draft, ahead=len(made)))
+    return made

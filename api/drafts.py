@@ -1,0 +1,111 @@
+"""Submissions on their way to being jobs: checked, measured, and with their images in the storage."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from api import images
+from api.callers import Caller
+from api.errors import BodyTooLarge
+from api.images import ImageHeader
+from api.submissions import Submission
+from db import reuse, uploads
+from db.errors import ObjectMissing, UploadNotFound
+from db.jobs import NewJob
+from db.keys import artifact_key, image_key, upload_key
+from db.models import Job
+from db.session import session_factory
+from db.settings import settings
+from db.storage import object_store
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The job to be, with what it is made of."""
+
+    new: NewJob
+    submission: Submission
+    header: ImageHeader | None
+    """Of an image that came along."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """All that the caller said, and nothing of what we made of it."""
+        fields = self.submission.fields.model_dump(mode="json")
+        return {**fields, "image_base64": None, "image": self.header.sha256 if self.header else None}
+
+
+def draft(caller: Caller, submission: Submission) -> Draft:
+    """Measure the image and describe the job. Raises `InvalidImage` and its kin."""
+    fields = submission.fields
+    new = NewJob(
+        id=uuid7(),
+        tenant=caller.tenant,
+        profile=fields.profile or settings().profile,
+        description=fields.description if not fields.labels else None,
+        labels=fields.labels,
+        instances_wanted=fields.instances,
+        outputs=sorted(set(fields.outputs)),
+        box_threshold=fields.box_threshold,
+        priority=fields.priority,
+        caller_metadata=fields.metadata,
+        webhook_url=fields.webhook_url,
+        webhook_events=None if fields.webhook_events is None else [str(event) for event in fields.webhook_events],
+        image_url=fields.image_url,
+    )
+    if submission.image is None:
+        return Draft(new, submission, None)
+    header = images.inspect(submission.image, settings())
+    new = replace(
+        new,
+        image_sha256=header.sha256,
+        image_width=header.width,
+        image_height=header.height,
+        image_bytes=header.size_bytes,
+    )
+    return Draft(replace(new, reuse_key=reuse.reuse_key(new)), submission, header)
+
+
+def digest(drafts: Iterable[Draft], *more: object) -> str:
+    """Of all that a request says: a repeated `Idempotency-Key` must come with the same."""
+    said = [*(one.said for one in drafts), *more]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def find_answer(wanted: Draft) -> Job | None:
+    """A finished job that asked the same and may answer for this one, too."""
+    if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
+        return None
+    with session_factory()() as session:
+        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
+
+
+def store_image(wanted: Draft) -> None:
+    """Put the image where the workers look for it. Raises `UploadNotFound`, `BodyTooLarge`, `StorageUnavailable`."""
+    image, upload_id = wanted.submission.image, wanted.submission.fields.upload_id
+    if image is not None and wanted.header is not None:
+        object_store().put(image_key(wanted.new.id), image, wanted.header.content_type)
+    elif upload_id is not None:
+        with session_factory()() as session:
+            uploads.find(session, wanted.new.tenant, upload_id)
+        try:
+            size = object_store().size(upload_key(upload_id))
+        except ObjectMissing as error:
+            raise UploadNotFound(upload_id, "nothing was put there") from error
+        if size > settings().maximum_image_bytes:
+            raise BodyTooLarge("image", settings().maximum_image_bytes)
+        object_store().copy(upload_key(upload_id), image_key(wanted.new.id))
+
+
+def copy_pictures(wanted: Draft, source: Job) -> None:
+    """The pictures of an answer that is given again."""
+    for instance in source.instances:
+        for artifact in source.outputs:
+            object_store().copy(
+                artifact_key(source.id, instance.position, artifact),
+                artifact_key(wanted.new.id, instance.position, artifact),
+            )

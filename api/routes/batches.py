@@ -1,0 +1,56 @@
+"""Submit many jobs in one call, and ask for them together."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.batches import BatchDocument, BatchSubmission, accept_batch, batch_document
+from api.callers import CallerOf
+from api.errors import UnsupportedMediaType
+from api.idempotency import IdempotencyKey
+from api.problems import responses
+from api.submissions import parse_json
+from db import batches
+from db.session import session_factory
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": BatchSubmission.model_json_schema()}},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=BatchDocument,
+    openapi_extra=REQUEST_BODY,
+    responses=responses(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
+    """Submit up to some hundred jobs: all are accepted, or none, and errors say which one they are about."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise UnsupportedMediaType(content_type)
+    body = parse_json(await request.body(), "the body")
+    accepted = await run_in_threadpool(accept_batch, caller, body, idempotency_key)
+    return accepted.response()
+
+
+@router.get("/{batch_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
+def show(batch_id: UUID, caller: CallerOf) -> BatchDocument:
+    """How far the batch's jobs are."""
+    with session_factory()() as session:
+        return batch_document(session, batches.find(session, caller.tenant, batch_id))

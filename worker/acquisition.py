@@ -1,0 +1,32 @@
+"""Where a job's image comes from: the submission, an upload, or a URL."""
+
+import hashlib
+
+from PIL import Image
+
+from db.errors import InvalidImage
+from db.jobs import ImageFacts
+from db.keys import image_key
+from db.models import Job
+from worker.pipeline.images import decode
+from worker.runtime import Runtime
+
+
+def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]:
+    """The job's image in upright RGB; with its facts where the submission only pointed to it, and they are new.
+
+    What a URL gives is stored first, so that a later attempt, and the later stages, see the same bytes.
+
+    Raises `InvalidImage` and its kin, `StorageUnavailable`, and what `runtime.fetch` raises.
+    """
+    if job.image_sha256 is not None:
+        return decode(runtime.store.get(image_key(job.id)), runtime.image_limits), None
+    if job.image_url is not None:
+        data = runtime.fetch(job.image_url)
+        runtime.store.put(image_key(job.id), data, "application/octet-stream")
+    else:
+        data = runtime.store.get(image_key(job.id))
+    if not data:
+        raise InvalidImage("it is empty.")
+    image = decode(data, runtime.image_limits)
+    return image, ImageFacts(hashlib.sha256(data).hexdigest(), image.width, image.height, len(data))
