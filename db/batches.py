@@ -46,8 +46,7 @@ def find(session: Session, tenant: str, batch_id: UUID) -> Batch:
 def counts(session: Session, batch_id: UUID) -> Mapping[JobStatus, int]:
     """How many of its jobs are in each state. Jobs that were deleted are in none."""
     rows = session.execute(select(Job.status, func.count()).where(Job.batch_id == batch_id).group_by(Job.status))
-    found = dict(rows.tuples())
-    return {status: found.get(status, 0) for status in JobStatus}
+    return dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in rows}
 
 
 def job_ended(session: Session, job_id: UUID) -> None:

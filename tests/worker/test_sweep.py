@@ -12,11 +12,11 @@ import redis
 from sqlalchemy import func, update
 from uuid_utils.compat import uuid7
 
-from db import claims, jobs, messages
+from db import claims, idempotency, jobs, messages, uploads
 from db.claims import Holder
 from db.errors import JobNotFound, ObjectMissing, WorkerLost
-from db.keys import earliest_id, image_key
-from db.models import Job, Stage
+from db.keys import earliest_id, image_key, upload_key
+from db.models import IdempotentAnswer, Job, Stage, Upload
 from db.session import session_factory
 from db.states import JobStatus, StageName, StageStatus
 from db.storage import object_store
@@ -201,3 +201,35 @@ def test_orphans_are_told_from_jobs_of_the_same_time(queues: "redis.Redis") -> N
     with pytest.raises(ObjectMissing):
         object_store().get(image_key(orphan))
     assert object_store().get(image_key(job_id)) == b"picture"
+
+
+def test_who_waits_long_behind_others_goes_first(queues: "redis.Redis") -> None:
+    """One job a round, the one that has waited longest; what is first in line already is left alone."""
+    with session_factory().begin() as session:
+        waiting = [jobs.create(session, new_job(), message_priority=priority).id for priority in (8, 5, 0)]
+    for job_id in waiting[:2]:
+        assert sweep.promote(session_factory(), NOW) == 1
+        assert stored(job_id).stages[0].priority == 0
+    assert sweep.promote(session_factory(), NOW) == 0
+    assert sweep.promote(session_factory(), timedelta(hours=1)) == 0
+    assert queues.llen(StageName.CLASSIFY) == 2
+
+
+def test_what_nobody_can_ask_for_is_forgotten(queues: "redis.Redis") -> None:
+    """Uploads leave with their objects, and idempotent answers, once they have expired."""
+    with session_factory().begin() as session:
+        old = uploads.create(session, "local", timedelta(seconds=-1))
+        young = uploads.create(session, "local", timedelta(hours=1))
+        answer = {"request_sha256": "0", "status": 202, "location": "/", "body": {}}
+        assert idempotency.keep(session, "local", f"old {old.id}", timedelta(seconds=-1), **answer)
+        assert idempotency.keep(session, "local", f"young {old.id}", timedelta(hours=1), **answer)
+    for upload in (old, young):
+        object_store().put(upload_key(upload.id), b"picture", "image/png")
+    sweep.forget(session_factory(), object_store())
+    with pytest.raises(ObjectMissing):
+        object_store().get(upload_key(old.id))
+    assert object_store().get(upload_key(young.id)) == b"picture"
+    with session_factory()() as session:
+        assert session.get(Upload, old.id) is None
+        assert session.get(IdempotentAnswer, ("local", f"old {old.id}")) is None
+        assert session.get(IdempotentAnswer, ("local", f"young {old.id}")) is not None

@@ -1,5 +1,6 @@
 """The stage tasks over real Postgres, Redis and S3, with small fakes where the models are."""
 
+import hashlib
 import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from db import jobs
 from db.claims import Holder
 from db.documents import JobDocument, job_document
-from db.errors import InvalidImage, MainmaskError, NoCandidates, OutOfMemory, StorageUnavailable
+from db.errors import InvalidImage, MainmaskError, NoCandidates, ObjectMissing, OutOfMemory, StorageUnavailable
 from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
@@ -160,14 +161,10 @@ def queues(environment: dict[str, str]) -> "redis.Redis":
     return client
 
 
-def submit(
-    *, description: str | None = None, labels: list[str] | None = None, instances: Instances = Instances.BEST
-) -> UUID:
-    """A job as the API makes it."""
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 48), "red").save(picture, "PNG")
-    new = new_job(description=description, labels=labels, instances_wanted=instances)
-    object_store().put(image_key(new.id), picture.getvalue(), "image/png")
+def submit(*, labels: list[str] | None = None, **values: Any) -> UUID:
+    """A job as the API makes it, with its image."""
+    new = new_job(labels=labels, **values)
+    object_store().put(image_key(new.id), picture_file(), "image/png")
     with session_factory().begin() as session:
         jobs.create(session, new)
     return new.id
@@ -237,7 +234,7 @@ def test_finding_nothing_ends_the_job_well(worker: Worker, queues: "redis.Redis"
 def test_all_instances_are_cut_out_when_asked_for(worker: Worker) -> None:
     """`instances: all` reaches the detector, and each box becomes an instance with pictures of its own."""
     worker.detector.boxes = (BOX, (40.0, 8.0, 50.0, 18.0))
-    job_id = submit(labels=["cat"], instances=Instances.ALL)
+    job_id = submit(labels=["cat"], instances_wanted=Instances.ALL)
     document = worker.run_all(job_id)
     assert worker.detector.asked == [("cat", True)]
     assert document.result is not None
@@ -380,3 +377,79 @@ def test_a_result_that_cannot_be_saved_costs_no_attempt(worker: Worker, monkeypa
     stage = worker.document(job_id).stages[0]
     assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
     assert worker.run_all(job_id).status is JobStatus.SUCCEEDED
+
+
+def picture_file(size: tuple[int, int] = (64, 48)) -> bytes:
+    """A red PNG."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def submit_pointer(**values: Any) -> UUID:
+    """A job whose image was not in the submission."""
+    new = new_job(labels=["cat"], image_sha256=None, image_width=None, image_height=None, image_bytes=None, **values)
+    with session_factory().begin() as session:
+        jobs.create(session, new)
+    return new.id
+
+
+def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
+    """The first stage fetches and stores it; the later ones, and the document, have what it was."""
+    worker.fetched["https://example.com/cat.png"] = picture_file((80, 40))
+    job_id = submit_pointer(image_url="https://example.com/cat.png")
+    worker.run(StageName.CLASSIFY, job_id)
+    worker.fetched.clear()
+    document = worker.run_all(job_id)
+    assert document.status is JobStatus.SUCCEEDED
+    image = document.input.image
+    assert (image.width, image.height) == (80, 40)
+    assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
+
+
+def test_an_uploaded_image_is_described(worker: Worker) -> None:
+    """Nobody has looked at it before the worker."""
+    job_id = submit_pointer()
+    worker.store.put(image_key(job_id), picture_file(), "image/png")
+    assert worker.run_all(job_id).input.image.width == 64
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "invalid-image"),
+        (b"<html>Not found</html>", "invalid-image"),
+        (picture_file((2000, 1000)), "image-too-large"),
+        (picture_file((700, 1)), "image-out-of-shape"),
+    ],
+    ids=["empty", "page", "large", "long"],
+)
+def test_what_a_url_gives_is_checked_like_a_submission(worker: Worker, data: bytes, code: str) -> None:
+    """The job fails with the cause, at once."""
+    worker.fetched["https://example.com/"] = data
+    job_id = submit_pointer(image_url="https://example.com/")
+    with pytest.raises(MainmaskError):
+        worker.run(StageName.CLASSIFY, job_id)
+    error = worker.document(job_id).error
+    assert error is not None
+    assert error.type == code
+
+
+def test_the_caller_s_threshold_reaches_the_detector(worker: Worker) -> None:
+    """And without one the detector keeps its own."""
+    for threshold in (0.3, None):
+        job_id = submit(labels=["cat"], box_threshold=threshold)
+        worker.run(StageName.CLASSIFY, job_id)
+        worker.run(StageName.DETECT, job_id)
+    assert worker.detector.thresholds == [0.3, None]
+
+
+def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
+    """The others have no object and no URL."""
+    job_id = submit(labels=["cat"], outputs=["mask"])
+    document = worker.run_all(job_id)
+    assert document.result is not None
+    instance = document.result.instances[0]
+    assert (instance.mask_url is not None, instance.cutout_url, instance.overlay_url) == (True, None, None)
+    with pytest.raises(ObjectMissing):
+        worker.store.get(artifact_key(job_id, 0, "overlay"))
