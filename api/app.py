@@ -1,11 +1,15 @@
 """The FastAPI application: `uvicorn api.app:create_app --factory`."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from api import problems
 from api.body_limit import BodyLimit
+from api.changes import watching
+from api.pace import PaceKeeper
 from api.routes import batches, health, home, jobs, uploads
 from db.settings import settings
 
@@ -14,9 +18,17 @@ BASE64_GROWTH = 4 / 3
 OTHER_FIELDS_BYTES = 256 * 1024
 
 
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.pace = PaceKeeper()
+    async with watching() as app.state.changes:
+        yield
+
+
 def create_app() -> FastAPI:
     """Build the application from the process's settings."""
     app = FastAPI(
+        lifespan=_lifespan,
         title="mainmask",
         version=version("mainmask"),
         summary="A picture and some words in, the precise mask of the picture's main object out.",

@@ -1,6 +1,7 @@
 """The job document: what every answer of the API, and every webhook, says of a job. Built here and nowhere else."""
 
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from db.keys import artifact_key
 from db.models import Instance, Job, Stage
+from db.outlook import Outlook
 from db.states import Artifact, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
 
 
@@ -121,6 +123,13 @@ class ResultDocument(BaseModel):
     models: list[ModelDocument]
 
 
+class OutlookDocument(BaseModel):
+    """What a job that waits has before it, by the pace of the last minutes."""
+
+    position: int = Field(description="How many jobs come first; at most 10,000 are counted.")
+    seconds_left: float | None = Field(description="Until its end, roughly; null where nothing has ended of late.")
+
+
 class JobDocument(BaseModel):
     """A job: what was submitted, where it stands, and its answer."""
 
@@ -128,6 +137,9 @@ class JobDocument(BaseModel):
     status: JobStatus
     created_at: datetime
     finished_at: datetime | None
+    outlook: OutlookDocument | None = Field(
+        description="Of a queued job that is asked for by its id; null in lists, in webhooks, and for all other jobs."
+    )
     input: InputDocument
     stages: list[StageDocument]
     result: ResultDocument | None
@@ -137,13 +149,14 @@ class JobDocument(BaseModel):
     metadata: dict[str, Any]
 
 
-def job_document(job: Job, signer: UrlSigner) -> JobDocument:
+def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) -> JobDocument:
     """The document of a job that was loaded with its stages and instances."""
     return JobDocument(
         id=job.id,
         status=job.status,
         created_at=job.created_at,
         finished_at=job.finished_at,
+        outlook=OutlookDocument(**asdict(outlook)) if outlook else None,
         input=InputDocument(
             image=ImageDocument(
                 url=job.image_url, sha256=job.image_sha256, width=job.image_width, height=job.image_height

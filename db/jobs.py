@@ -1,7 +1,8 @@
 """Jobs in Postgres: each state change is one guarded UPDATE. Nothing here commits."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from db import batches
 from db.errors import JobNotFound
+from db.keys import earliest_id
 from db.models import JSON, Job, Stage
 from db.states import (
     JOB_TRANSITIONS,
@@ -84,17 +86,66 @@ def _one(session: Session, job_id: UUID, *conditions: ColumnElement[bool]) -> Jo
     return job
 
 
-def page(session: Session, tenant: str, *, status: JobStatus | None, before: UUID | None, limit: int) -> list[Job]:
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which of a tenant's jobs; what is None leaves all."""
+
+    status: JobStatus | None = None
+    label: str | None = None
+    """The main object's."""
+    batch_id: UUID | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    metadata_key: str | None = None
+    metadata_value: str | None = None
+    """As text, whatever its type; with a key."""
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """For a WHERE."""
+        if self.status is not None:
+            yield Job.status == self.status
+        if self.label is not None:
+            yield Job.label == self.label
+        if self.batch_id is not None:
+            yield Job.batch_id == self.batch_id
+        # Ids are in the order of time, and indexed.
+        if self.created_after is not None:
+            yield Job.id >= earliest_id(self.created_after)
+        if self.created_before is not None:
+            yield Job.id < earliest_id(self.created_before)
+        if self.metadata_key is not None:
+            yield Job.caller_metadata.has_key(self.metadata_key)
+            if self.metadata_value is not None:
+                yield Job.caller_metadata[self.metadata_key].astext == self.metadata_value
+
+
+def page(session: Session, tenant: str, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
     """The tenant's jobs with their stages and instances, the newest first, older than `before`.
 
     Ids are UUIDv7, ordered by time: a page stays the same however many jobs arrive meanwhile.
     """
-    query = select(Job).where(Job.tenant == tenant).options(selectinload(Job.stages), selectinload(Job.instances))
-    if status is not None:
-        query = query.where(Job.status == status)
+    query = (
+        select(Job)
+        .where(Job.tenant == tenant, *wanted.conditions())
+        .options(selectinload(Job.stages), selectinload(Job.instances))
+    )
     if before is not None:
         query = query.where(Job.id < before)
     return list(session.scalars(query.order_by(Job.id.desc()).limit(limit)))
+
+
+def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
+    """A text for each of the jobs that is another one after each change of its state or its stages'."""
+    rows = session.execute(
+        select(Job.id, Job.status, Stage.status, Stage.attempts, Stage.token)
+        .join(Stage)
+        .where(Job.id.in_(job_ids))
+        .order_by(Job.id, Stage.position)
+    )
+    found: dict[UUID, str] = {}
+    for job_id, *state in rows:
+        found[job_id] = found.get(job_id, "") + repr(state)
+    return found
 
 
 def start(session: Session, job_id: UUID) -> Job:

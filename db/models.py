@@ -129,6 +129,7 @@ class Stage(Base):
     __table_args__ = (
         Index("ix_stages_running", "lease_expires_at", postgresql_where=text("status = 'running'")),
         Index("ix_stages_queued", "name", "sent_at", postgresql_where=text("status = 'queued'")),
+        Index("ix_stages_line", "name", "priority", "due_at", postgresql_where=text("status = 'queued'")),
     )
 
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     image_fetch_seconds: float = 30
     """How long fetching an `image_url` may take in all."""
     maximum_batch_jobs: int = 500
+    maximum_wait_seconds: int = 60
+    """The longest `Prefer: wait`."""
     upload_seconds: int = 3600
     """For how long an upload can be filled and used."""
     idempotency_hours: float = 24

@@ -1,23 +1,29 @@
 """Submit a job, ask for it, fetch its pictures."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
-from api.callers import Caller, CallerOf
+from api.callers import CallerOf
+from api.entity_tags import IfNoneMatch, etag, matches
+from api.event_stream import stream
 from api.idempotency import IdempotencyKey
+from api.pace import PaceKeeper
 from api.problems import responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
+from api.waiting import Prefer, ended, find, wait_seconds
 from db import jobs, messages
 from db.documents import JobDocument, job_document
 from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
+from db.jobs import JobFilter
 from db.keys import artifact_key, job_prefix
 from db.models import Job
 from db.session import session_factory
@@ -30,7 +36,14 @@ POLL_AFTER_SECONDS = 1
 YOUNG = timedelta(seconds=2)
 """Most jobs end before this age: until then callers may ask as often as they like."""
 
-CHANGE_ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+LastEventId = Annotated[str | None, Header(description="The number of the last event that you have.")]
+
+CHANGE_ERRORS = (
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 REQUEST_BODY = {
     "requestBody": {
@@ -60,11 +73,51 @@ REQUEST_BODY = {
         ),
     },
 )
-async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
-    """Submit a picture with a description or labels. The job is accepted when this answers 202."""
+async def submit(
+    request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Submit a picture with a description or labels. The job is accepted when this answers 202.
+
+    With `Prefer: wait=N` it answers 200 and the result, if the job ends within so many seconds.
+    """
     async with reading(request) as submission:
         accepted = await run_in_threadpool(accept, caller, submission, idempotency_key)
-    return accepted.response()
+    seconds = wait_seconds(prefer)
+    if not seconds:
+        return accepted.response()
+    job = await ended(caller, UUID(accepted.body["id"]), request.app.state.changes, seconds)
+    return replace(
+        accepted,
+        status=HTTPStatus.OK if job.status in TERMINAL else accepted.status,
+        body=job_document(job, object_store()).model_dump(mode="json"),
+        headers={**accepted.headers, "Preference-Applied": f"wait={seconds}"},
+    ).response()
+
+
+class ListQuery(BaseModel):
+    """Which jobs, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: JobStatus | None = Field(None, description="Only jobs in this state.")
+    label: str | None = Field(None, description="Only jobs whose main object is this.", examples=["snowboard"])
+    batch_id: UUID | None = Field(None, description="Only jobs of this batch.")
+    created_after: AwareDatetime | None = Field(None, description="Only jobs submitted at this time or later.")
+    created_before: AwareDatetime | None = Field(None, description="Only jobs submitted before this time.")
+    metadata_key: str | None = Field(None, description="Only jobs whose metadata have this key.", examples=["order"])
+    metadata_value: str | None = Field(None, description="And this value, as text; with `metadata_key`.")
+    before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
+    limit: int = Field(20, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _check_a_value_has_a_key(self) -> "ListQuery":
+        if self.metadata_value is not None and self.metadata_key is None:
+            raise ValueError("`metadata_value` needs a `metadata_key`")
+        return self
+
+    def filter(self) -> JobFilter:
+        """What the database is asked."""
+        return JobFilter(**self.model_dump(exclude={"before", "limit"}))
 
 
 class JobPage(BaseModel):
@@ -74,18 +127,13 @@ class JobPage(BaseModel):
     next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
 
 
-@router.get("", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
-def page(
-    caller: CallerOf,
-    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
-    before: Annotated[UUID | None, Query(description="Only jobs older than this one.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> JobPage:
+@router.get("", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
-        found = jobs.page(session, caller.tenant, status=status, before=before, limit=limit + 1)
-    listed = [job_document(job, object_store()) for job in found[:limit]]
-    return JobPage(jobs=listed, next=listed[-1].id if len(found) > limit else None)
+        found = jobs.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
+    listed = [job_document(job, object_store()) for job in found[: wanted.limit]]
+    return JobPage(jobs=listed, next=listed[-1].id if len(found) > wanted.limit else None)
 
 
 @router.post("/{job_id}/cancel", responses=responses(*CHANGE_ERRORS))
@@ -129,20 +177,68 @@ def delete(job_id: UUID, caller: CallerOf) -> None:
         jobs.delete(session, [job_id])
 
 
-@router.get("/{job_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
-def show(job_id: UUID, caller: CallerOf, response: Response) -> JobDocument:
-    """The job as it stands; `result` is there once it has succeeded."""
-    job = find(caller, job_id)
+@router.get(
+    "/{job_id}",
+    response_model=JobDocument,
+    responses={
+        HTTPStatus.NOT_MODIFIED: {"description": "The job is as the `ETag` in `If-None-Match` says."},
+        **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def show(
+    job_id: UUID, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
+    seconds = wait_seconds(prefer)
+    job = await ended(caller, job_id, request.app.state.changes, seconds)
+    headers = {"ETag": etag(job), "Cache-Control": "private, no-cache"}
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds}"
     if job.status not in TERMINAL and datetime.now(UTC) - job.created_at > YOUNG:
-        response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
-    return job_document(job, object_store())
+        headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    document = await run_in_threadpool(_with_outlook, job, request.app.state.pace)
+    return JSONResponse(document.model_dump(mode="json"), headers=headers)
+
+
+def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
+    if job.status is not JobStatus.QUEUED:
+        return job_document(job, object_store())
+    with session_factory()() as session:
+        return job_document(job, object_store(), pace.outlook(session, job))
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        HTTPStatus.OK: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
+        **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def follow(
+    job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None
+) -> StreamingResponse:
+    """Each change of the job's stages as a server-sent event, from its beginning to its end.
+
+    The last event, `job.succeeded`, `job.failed` or `job.canceled`, carries the job's document. With `Last-Event-ID`
+    only what came after.
+    """
+    job = await run_in_threadpool(find, caller, job_id)
+    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else 0
+    return StreamingResponse(
+        stream(request, caller, job, request.app.state.changes, after),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
 @router.get(
     "/{job_id}/{artifact}",
     status_code=HTTPStatus.TEMPORARY_REDIRECT,
     response_class=RedirectResponse,
-    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 def fetch(
     job_id: UUID,
@@ -159,9 +255,3 @@ def fetch(
     if artifact not in job.outputs:
         raise ArtifactNotFound(artifact, instance, "the job's `outputs` did not ask for it")
     return object_store().url(artifact_key(job_id, instance, artifact))
-
-
-def find(caller: Caller, job_id: UUID) -> Job:
-    """The caller's job with its stages and instances; raises `JobNotFound`."""
-    with session_factory()() as session:
-        return jobs.find(session, caller.tenant, job_id)

@@ -168,6 +168,13 @@ def upgrade() -> None:
     )
     op.add_column("stages", sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False))
     op.alter_column("stages", "priority", server_default=None)
+    op.create_index(
+        "ix_stages_line",
+        "stages",
+        ["name", "priority", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'queued'"),
+    )
     # Jobs that are there were submitted to a service without keys.
     op.add_column("jobs", sa.Column("tenant", sa.String(length=64), server_default="local", nullable=False))
     op.add_column("jobs", sa.Column("batch_id", sa.Uuid(), nullable=True))
@@ -255,6 +262,7 @@ def downgrade() -> None:
     op.drop_column("jobs", "label")
     op.drop_column("jobs", "batch_id")
     op.drop_column("jobs", "tenant")
+    op.drop_index("ix_stages_line", table_name="stages", postgresql_where=sa.text("status = 'queued'"))
     op.drop_column("stages", "priority")
     op.drop_table("delivery_attempts")
     op.drop_index("ix_deliveries_job_id", table_name="deliveries")

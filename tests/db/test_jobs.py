@@ -127,14 +127,25 @@ def test_only_a_failed_job_is_requeued(session: Session, job: Job) -> None:
     assert jobs.requeue(session, job.id) is None
 
 
+def page(session: Session, *, before: UUID | None, limit: int) -> list[UUID]:
+    """The ids of a page of all jobs."""
+    return [found.id for found in jobs.page(session, "local", jobs.JobFilter(), before=before, limit=limit)]
+
+
 def test_pages_are_stable_while_jobs_arrive(session: Session, job: Job) -> None:
     """The newest come first; the page after a job is the same however many come later, and filters by state."""
     first, second, third = (another(session) for _ in range(3))
-    assert [found.id for found in jobs.page(session, "local", status=None, before=None, limit=2)] == [third, second]
+    assert page(session, before=None, limit=2) == [
+        third,
+        second,
+    ]
     another(session)
-    assert [found.id for found in jobs.page(session, "local", status=None, before=second, limit=2)] == [first, job.id]
+    assert page(session, before=second, limit=2) == [
+        first,
+        job.id,
+    ]
     fail(session, first, StageName.CLASSIFY)
-    failed = jobs.page(session, "local", status=JobStatus.FAILED, before=None, limit=9)
+    failed = jobs.page(session, "local", jobs.JobFilter(status=JobStatus.FAILED), before=None, limit=9)
     assert failed[0].id == first
     assert {found.status for found in failed} == {JobStatus.FAILED}
 
@@ -142,7 +153,7 @@ def test_pages_are_stable_while_jobs_arrive(session: Session, job: Job) -> None:
 def test_a_tenant_finds_its_own_jobs_alone(session: Session, job: Job) -> None:
     """Another's job is as if there were none."""
     assert jobs.find(session, "local", job.id) is job
-    assert jobs.page(session, "other", status=None, before=None, limit=9) == []
+    assert jobs.page(session, "other", jobs.JobFilter(), before=None, limit=9) == []
     with pytest.raises(JobNotFound):
         jobs.find(session, "other", job.id)
 
