@@ -95,6 +95,43 @@ class ObjectMissing(MainmaskError):
         super().__init__(f"The object storage holds no {key}.")
 
 
+class UrlRefused(MainmaskError):
+    """A URL that nothing is sent to: it is malformed, or leads where callers' requests must not go."""
+
+    code = "url-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The URL is refused: {reason}.")
+        self.reason = reason
+
+
+class FetchFailed(MainmaskError):
+    """The URL was asked and won't give it another time either."""
+
+    code = "fetch-failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The URL gives nothing that can be used: {reason}.")
+
+
+class FetchUnavailable(MainmaskError):
+    """The URL can't be reached now, or its server has trouble of its own: it may pass."""
+
+    code = "fetch-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The URL is unavailable for now: {reason}.")
+
+
+class FetchTooLarge(MainmaskError):
+    """The URL gives more bytes than are taken."""
+
+    code = "fetch-too-large"
+
+    def __init__(self, maximum_bytes: int) -> None:
+        super().__init__(f"The URL gives more than the {maximum_bytes} bytes that are taken.")
+
+
 class WorkerLost(MainmaskError):
     """The worker stopped renewing its lease: it was killed, hung, or lost its network."""
 

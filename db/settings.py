@@ -2,9 +2,19 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    """What a variable holds, with commas between: easier to write than pydantic's JSON."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 from db.image_limits import ImageLimits
 
@@ -47,6 +57,13 @@ class Settings(BaseSettings):
     """How long a worker that is asked to stop goes on with what it runs, before it hands that back."""
     retention_hours: float = 24 * 7
     """How long an ended job and its pictures are kept."""
+
+    outgoing_allowed_hosts: Annotated[frozenset[str], *CommaSeparated] = frozenset()
+    """What callers' URLs may lead to although it isn't on the public internet: hosts (`minio`), hosts with a port that
+    is allowed there besides (`minio:9000`, `[fd00::7]:9000`), and networks (`10.1.0.0/16`). The variable has commas
+    between them. Safe by default: none."""
+    outgoing_allowed_ports: Annotated[frozenset[Port], *CommaSeparated] = frozenset({80, 443, 8080, 8443})
+    """The ports that callers' URLs may name; with commas between them."""
 
     maximum_image_bytes: int = 32 * 1024 * 1024
     maximum_image_pixels: int = 64_000_000

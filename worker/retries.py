@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from db.errors import OutOfMemory, StorageUnavailable, WorkerLost
+from db.errors import FetchUnavailable, OutOfMemory, StorageUnavailable, WorkerLost
 from db.states import StageName
 
 
@@ -29,11 +29,14 @@ OUTAGE = Backoff(attempts=8, first_delay_seconds=1, maximum_delay_seconds=30)
 """Rides out a minute without S3 or Postgres."""
 CRASH = Backoff(attempts=3, first_delay_seconds=0, maximum_delay_seconds=0)
 """A job that kills its worker: the second and third time it runs alone, so it takes nobody with it."""
+ELSEWHERE = Backoff(attempts=5, first_delay_seconds=2, maximum_delay_seconds=60)
+"""Somebody else's server: about half a minute's patience, at a pace that doesn't add to its trouble."""
 
 PASSING: dict[type[Exception], Backoff] = {
     StorageUnavailable: OUTAGE,
     ConnectionError: OUTAGE,
     TimeoutError: OUTAGE,
+    FetchUnavailable: ELSEWHERE,
     WorkerLost: CRASH,
     # The second attempt runs alone; what doesn't fit then never will.
     OutOfMemory: Backoff(attempts=2, first_delay_seconds=0.5, maximum_delay_seconds=0.5),

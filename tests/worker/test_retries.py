@@ -2,7 +2,17 @@
 
 import pytest
 
-from db.errors import InvalidImage, NoCandidates, OutOfMemory, StorageUnavailable, WorkerLost
+from db.errors import (
+    FetchFailed,
+    FetchTooLarge,
+    FetchUnavailable,
+    InvalidImage,
+    NoCandidates,
+    OutOfMemory,
+    StorageUnavailable,
+    UrlRefused,
+    WorkerLost,
+)
 from db.states import StageName
 from worker.retries import POLICIES, retry_delay_seconds
 
@@ -20,6 +30,11 @@ from worker.retries import POLICIES, retry_delay_seconds
         (WorkerLost(), 3, False),
         (OutOfMemory(), 1, True),
         (OutOfMemory(), 2, False),
+        (FetchUnavailable("it answers 503"), 4, True),
+        (FetchUnavailable("it answers 503"), 5, False),
+        (FetchFailed("it answers 404"), 1, False),
+        (FetchTooLarge(1), 1, False),
+        (UrlRefused("it is malformed"), 1, False),
         (InvalidImage("it is empty"), 1, False),
         (NoCandidates(), 1, False),
         (ValueError("a mistake of ours"), 1, False),

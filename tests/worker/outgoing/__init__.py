@@ -1,0 +1,1 @@
+"""Tests of the outgoing client, over real sockets of this machine's."""
