@@ -13,10 +13,12 @@ from db import profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
-from db.settings import settings
+from db.settings import Settings, settings
 from db.storage import ObjectStore, object_store
 from worker.gate import Gate
 from worker.leases import Leases
+from worker.outgoing.client import OutgoingClient
+from worker.outgoing.rules import Rules
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 
@@ -45,9 +47,15 @@ class Runtime:
             profiles.announce(session, self.profile, models)
 
 
-def fetch_nothing(url: str) -> bytes:
-    """Stands in until the guarded client is there."""
-    raise NotImplementedError(url)
+def fetcher(config: Settings) -> Callable[[str], bytes]:
+    """The guarded client, within the limits of submissions."""
+    client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
+
+    def fetch(url: str) -> bytes:
+        seconds = config.image_fetch_seconds
+        return client.fetch(url, maximum_bytes=config.maximum_image_bytes, deadline_seconds=seconds).content
+
+    return fetch
 
 
 @lru_cache
@@ -61,7 +69,7 @@ def runtime() -> Runtime:
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
-        fetch=fetch_nothing,
+        fetch=fetcher(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
