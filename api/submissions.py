@@ -1,7 +1,6 @@
 """A submission as it arrives, by multipart or JSON, checked and put into one form."""
 
 import base64
-import binascii
 import io
 import json
 from collections.abc import AsyncIterator
@@ -32,6 +31,16 @@ from db.states import Artifact, Event, Instances, Priority
 Fields = TypeVar("Fields", bound=BaseModel)
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Url = Annotated[str, AfterValidator(check_url)]
+
+
+def _one_of(*schemas: dict[str, Any]) -> dict[str, Any]:
+    """Exactly one of several properties is there, and not null."""
+    return {"oneOf": [{"required": list(schema), "properties": schema} for schema in schemas]}
+
+
+WORDS = _one_of({"description": {"type": "string", "pattern": "\\S"}}, {"labels": {"type": "array", "minItems": 1}})
+JSON_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image_base64", "image_url", "upload_id")))
+FORM_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image", "image_url", "upload_id")))
 
 LISTS = ("labels", "outputs", "webhook_events")
 """Fields that a form repeats for each of their values."""
@@ -129,6 +138,8 @@ class SubmissionFields(BaseModel):
 class JsonSubmission(SubmissionFields):
     """The JSON body of a submission."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [WORDS, JSON_IMAGE]})
+
     image_base64: str | None = Field(None, description="The picture file in base64, standard alphabet.")
 
     @model_validator(mode="after")
@@ -140,6 +151,8 @@ class JsonSubmission(SubmissionFields):
 
 class MultipartSubmission(SubmissionFields):
     """The multipart body of a submission; `metadata` is a JSON text there."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [WORDS, FORM_IMAGE]})
 
     image: bytes | None = Field(None, json_schema_extra={"format": "binary"}, description="The picture file.")
 
@@ -187,7 +200,7 @@ def from_json(values: Any, where: tuple[str | int, ...] = ()) -> Submission:
         return Submission(submission, None)
     try:
         image = base64.b64decode(submission.image_base64, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's own, or of characters that aren't ASCII
         raise MalformedBody(f"image_base64: {error}.") from error
     return Submission(submission, io.BytesIO(image))
 

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from db.image_limits import ImageLimits
+
 
 def _split(value: object) -> object:
     """What a variable holds, with commas between: easier to write than pydantic's JSON."""
@@ -15,8 +17,6 @@ def _split(value: object) -> object:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 CommaSeparated = (NoDecode, BeforeValidator(_split))
-
-from db.image_limits import ImageLimits
 
 
 class Settings(BaseSettings):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
@@ -94,6 +94,16 @@ async def submit(
     ).response()
 
 
+def _check_is_written_out(time: object) -> object:
+    if isinstance(time, str) and "-" not in time[1:]:
+        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
+    return time
+
+
+# Pydantic takes seconds since 1970, too, which the schema doesn't say.
+Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
+
+
 class ListQuery(BaseModel):
     """Which jobs, and which page of them."""
 
@@ -102,22 +112,24 @@ class ListQuery(BaseModel):
     status: JobStatus | None = Field(None, description="Only jobs in this state.")
     label: str | None = Field(None, description="Only jobs whose main object is this.", examples=["snowboard"])
     batch_id: UUID | None = Field(None, description="Only jobs of this batch.")
-    created_after: AwareDatetime | None = Field(None, description="Only jobs submitted at this time or later.")
-    created_before: AwareDatetime | None = Field(None, description="Only jobs submitted before this time.")
-    metadata_key: str | None = Field(None, description="Only jobs whose metadata have this key.", examples=["order"])
-    metadata_value: str | None = Field(None, description="And this value, as text; with `metadata_key`.")
+    created_after: Time | None = Field(None, description="Only jobs submitted at this time or later.")
+    created_before: Time | None = Field(None, description="Only jobs submitted before this time.")
+    metadata: str | None = Field(
+        None,
+        description="Only jobs whose metadata have this key; or `key:value`, with the value as text.",
+        examples=["order", "order:7"],
+    )
     before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
     limit: int = Field(20, ge=1, le=100)
 
-    @model_validator(mode="after")
-    def _check_a_value_has_a_key(self) -> "ListQuery":
-        if self.metadata_value is not None and self.metadata_key is None:
-            raise ValueError("`metadata_value` needs a `metadata_key`")
-        return self
-
     def filter(self) -> JobFilter:
         """What the database is asked."""
-        return JobFilter(**self.model_dump(exclude={"before", "limit"}))
+        key, colon, value = (self.metadata or "").partition(":")
+        return JobFilter(
+            **self.model_dump(exclude={"before", "limit", "metadata"}),
+            metadata_key=key if self.metadata is not None else None,
+            metadata_value=value if colon else None,
+        )
 
 
 class JobPage(BaseModel):
@@ -234,24 +246,32 @@ async def follow(
     )
 
 
-@router.get(
-    "/{job_id}/{artifact}",
-    status_code=HTTPStatus.TEMPORARY_REDIRECT,
-    response_class=RedirectResponse,
-    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
-)
-def fetch(
-    job_id: UUID,
-    caller: CallerOf,
-    artifact: Artifact,
-    instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
-) -> str:
-    """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
-    job = find(caller, job_id)
-    if job.status not in TERMINAL:
-        raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")
-    if instance >= len(job.instances):
-        raise ArtifactNotFound(artifact, instance, f"the job found {len(job.instances)} instances")
-    if artifact not in job.outputs:
-        raise ArtifactNotFound(artifact, instance, "the job's `outputs` did not ask for it")
-    return object_store().url(artifact_key(job_id, instance, artifact))
+def _redirect_to(artifact: Artifact) -> None:
+    """Register the route of one kind of picture: by itself, so that other paths stay other methods'."""
+
+    @router.get(
+        f"/{{job_id}}/{artifact}",
+        name=f"fetch_{artifact}",
+        summary=f"Fetch the {artifact}",
+        status_code=HTTPStatus.TEMPORARY_REDIRECT,
+        response_class=RedirectResponse,
+        responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    def fetch(
+        job_id: UUID,
+        caller: CallerOf,
+        instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
+    ) -> str:
+        """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
+        job = find(caller, job_id)
+        if job.status not in TERMINAL:
+            raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")
+        if instance >= len(job.instances):
+            raise ArtifactNotFound(artifact, instance, f"the job found {len(job.instances)} instances")
+        if artifact not in job.outputs:
+            raise ArtifactNotFound(artifact, instance, "the job's `outputs` did not ask for it")
+        return object_store().url(artifact_key(job_id, instance, artifact))
+
+
+for one in Artifact:
+    _redirect_to(one)

@@ -61,7 +61,7 @@ def test_pictures_that_are_not_there(client: TestClient, finished: str, picture:
     """A second instance, an unfinished job and an unknown kind of picture each say what is missing."""
     assert is_problem(client.get(f"/v1/jobs/{finished}/mask?instance=1"), 404, "artifact-not-found")
     assert is_problem(client.get(f"/v1/jobs/{finished}/mask?instance=-1"), 422, "invalid-request")
-    assert is_problem(client.get(f"/v1/jobs/{finished}/hologram"), 422, "invalid-request")
+    assert is_problem(client.get(f"/v1/jobs/{finished}/hologram"), 404, "not-found")
     unfinished = submit(client, picture, description="a cat").json()["id"]
     answer = client.get(f"/v1/jobs/{unfinished}/mask")
     assert is_problem(answer, 404, "artifact-not-found")

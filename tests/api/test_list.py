@@ -37,28 +37,28 @@ def test_by_metadata(client: TestClient, picture: bytes, mark: str) -> None:
         submit(client, picture, **{mark: "x"}),
         submit(client, picture),
     )
-    assert listed(client, metadata_key=mark) == [text, number]
-    assert listed(client, metadata_key=mark, metadata_value="7") == [number]
-    assert listed(client, metadata_key=mark, metadata_value="8") == []
+    assert listed(client, metadata=mark) == [text, number]
+    assert listed(client, metadata=f"{mark}:7") == [number]
+    assert listed(client, metadata=f"{mark}:8") == []
 
 
 def test_by_label_and_status(client: TestClient, picture: bytes, mark: str) -> None:
     """A job has its label once it is answered."""
     done, waiting = submit(client, picture, **{mark: 1}), submit(client, picture, **{mark: 2})
     finish(UUID(done))
-    assert listed(client, metadata_key=mark, label="square") == [done]
-    assert listed(client, metadata_key=mark, status="queued") == [waiting]
-    assert listed(client, metadata_key=mark, label="circle") == []
+    assert listed(client, metadata=mark, label="square") == [done]
+    assert listed(client, metadata=mark, status="queued") == [waiting]
+    assert listed(client, metadata=mark, label="circle") == []
 
 
 def test_by_time(client: TestClient, picture: bytes, mark: str) -> None:
     """From a time on, or before it."""
     job = submit(client, picture, **{mark: 1})
     now, hour = datetime.now(UTC), timedelta(hours=1)
-    assert listed(client, metadata_key=mark, created_after=(now - hour).isoformat()) == [job]
-    assert listed(client, metadata_key=mark, created_after=(now + hour).isoformat()) == []
-    assert listed(client, metadata_key=mark, created_before=(now + hour).isoformat()) == [job]
-    assert listed(client, metadata_key=mark, created_before=(now - hour).isoformat()) == []
+    assert listed(client, metadata=mark, created_after=(now - hour).isoformat()) == [job]
+    assert listed(client, metadata=mark, created_after=(now + hour).isoformat()) == []
+    assert listed(client, metadata=mark, created_before=(now + hour).isoformat()) == [job]
+    assert listed(client, metadata=mark, created_before=(now - hour).isoformat()) == []
 
 
 def test_by_batch(client: TestClient, picture: bytes) -> None:
@@ -76,7 +76,8 @@ def test_by_batch(client: TestClient, picture: bytes) -> None:
         {"limit": 101},
         {"before": "what"},
         {"created_after": "2026-01-01T00:00:00"},
-        {"metadata_value": "7"},
+        {"created_after": "0.5"},
+        {"created_before": "1767225600"},
         {"colour": "red"},
     ],
     ids=lambda query: next(iter(query)),

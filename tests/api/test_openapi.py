@@ -1,9 +1,30 @@
-"""The description that the API gives of itself."""
+"""The description that the API gives of itself, and whether it keeps to it."""
 
 import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+import uvicorn
 from fastapi.testclient import TestClient
+
+from api import waiting
+from api.app import create_app
+from db.settings import settings
+from mainmask.stack.ports import LOOPBACK, free_port
+
+SCHEMATHESIS = (
+    "--checks=all",
+    "--max-examples=15",
+    "--seed=1",
+    "--generation-database=none",
+    "--no-color",
+)
 
 
 def test_the_openapi_document_is_whole(client: TestClient) -> None:
@@ -16,3 +37,35 @@ def test_the_openapi_document_is_whole(client: TestClient) -> None:
         target: Any = document
         for step in reference.removeprefix("#/").split("/"):
             target = target[step]
+
+
+@pytest.fixture
+def url(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The running service, on a port of its own; it waits for no job, because none will end."""
+    hasty = settings().model_copy(update={"maximum_wait_seconds": 0})
+    monkeypatch.setattr(waiting, "settings", lambda: hasty)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(), host=LOOPBACK, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://{LOOPBACK}:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_every_answer_is_as_described(url: str) -> None:
+    """Whatever is asked, a status, a media type and a body that the document lists, and never a 500."""
+    config = Path(__file__).with_name("schemathesis.toml")
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        f"--config-file={config}",
+        "run",
+        f"{url}/openapi.json",
+        *SCHEMATHESIS,
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr

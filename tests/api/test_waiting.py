@@ -82,7 +82,7 @@ def test_a_submission_waits_too(client: TestClient, picture: bytes) -> None:
     fields = {"image_base64": encoded(picture), "labels": ["square"], "reuse": False, "metadata": {"wait": "here"}}
 
     def finish_it() -> None:
-        found = client.get("/v1/jobs", params={"metadata_key": "wait", "metadata_value": "here"}).json()
+        found = client.get("/v1/jobs", params={"metadata": "wait:here"}).json()
         finish(UUID(found["jobs"][0]["id"]))
 
     with soon(finish_it):
