@@ -4,14 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from api.errors import BodyTooLarge
 from db.errors import InvalidImage
+from db.pictures import open_picture, translated
 from db.settings import Settings
-
-# Pillow's own limit warns at one size and raises at another; the settings' says no once, with a message.
-Image.MAX_IMAGE_PIXELS = None
 
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
@@ -41,9 +39,8 @@ def inspect(file: BinaryIO, limits: Settings) -> ImageHeader:
     file.seek(0)
     digest = _digest(file)
     file.seek(0)
-    content_type, width, height, frames = _read_header(file)
+    content_type, width, height = _read_header(file, limits)
     file.seek(0)
-    limits.image_limits.check(width, height, frames)
     return ImageHeader(digest, size_bytes, content_type, width, height)
 
 
@@ -54,18 +51,11 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _read_header(file: BinaryIO) -> tuple[str, int, int, int]:
-    try:
-        image = Image.open(file)
+def _read_header(file: BinaryIO, limits: Settings) -> tuple[str, int, int]:
+    image = open_picture(file, limits.image_limits)
+    with translated():
         # The base class's method: PNG's own decodes every pixel to look for a chunk at the end.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-        frames = getattr(image, "n_frames", 1)
-    except UnidentifiedImageError as error:
-        raise InvalidImage("it is in no known picture format.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InvalidImage(f"{error}.") from error
+        content_type = Image.MIME.get(image.format or "", "application/octet-stream")
     width, height = image.size
-    content_type = image.get_format_mimetype() or "application/octet-stream"
-    if orientation in SIDEWAYS:
-        width, height = height, width
-    return content_type, width, height, frames
+    return (content_type, height, width) if orientation in SIDEWAYS else (content_type, width, height)

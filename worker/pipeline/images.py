@@ -3,15 +3,12 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from db.errors import InvalidImage
 from db.image_limits import ImageLimits
+from db.pictures import open_picture, translated
 
 DEFAULT_LIMITS = ImageLimits()
-
-# Pillow's own limit warns at one size and raises at another; `ImageLimits` says no once, with a message.
-Image.MAX_IMAGE_PIXELS = None
 
 
 def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
@@ -23,16 +20,9 @@ def decode(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
     Raises `ImageTooLarge` and `ImageOutOfShape` from the header alone, before any pixel is decoded, and `InvalidImage`
     for bytes that are no picture or end too early.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            limits.check(image.width, image.height, getattr(image, "n_frames", 1))
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError as error:
-        raise InvalidImage("it is in no known picture format.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        # What Pillow's decoders raise on broken files; the text says which part was broken.
-        raise InvalidImage(f"{error}.") from error
+    with open_picture(io.BytesIO(data), limits) as image, translated():
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
