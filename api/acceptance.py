@@ -89,17 +89,21 @@ class Repeatable:
 def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     """Make a job of the submission, or answer as before where the `Idempotency-Key` is known.
 
-    Raises `InvalidImage` and its kin, `UploadNotFound`, `IdempotencyKeyReused` and `StorageUnavailable`.
+    Raises `InvalidImage` and its kin, `UploadNotFound`, `IdempotencyKeyReused`, `QuotaExceeded` and
+    `StorageUnavailable`.
     """
     wanted = drafts.draft(caller, submission)
     repeatable = Repeatable(caller, key, drafts.digest([wanted])) if key else None
     if repeatable and (answer := repeatable.before()):
         return answer
     source = drafts.find_answer(wanted)
-    drafts.store_image(wanted)
+    drafts.store_image(caller, wanted)
     if source is not None:
         drafts.copy_pictures(wanted, source)
     with session_factory().begin() as session:
+        if source is None:
+            # Asked before the image was read; many may have been let in since.
+            caller.quotas.check_in_flight(session, caller.tenant)
         job = reuse.create(session, wanted.new, source) if source else create(session, caller, wanted)
         accepted = _answer(job)
         if repeatable and not repeatable.keep(session, accepted):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID
@@ -67,7 +68,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
     if repeatable and (answer := repeatable.before()):
         return answer
     with ThreadPoolExecutor(STORING_THREADS) as threads:
-        sources = list(threads.map(_store, wanted))
+        sources = list(threads.map(partial(_store, caller), wanted))
     new = NewBatch(
         id=uuid7(),
         tenant=caller.tenant,
@@ -77,6 +78,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
         webhook_url=submission.webhook_url,
     )
     with session_factory().begin() as session:
+        caller.quotas.check_in_flight(session, caller.tenant, adding=new.remaining)
         batch = batches.create(session, new)
         made = _create_jobs(session, caller, new.id, list(zip(wanted, sources, strict=True)))
         body = batch_document(session, batch).model_dump(mode="json")
@@ -121,9 +123,9 @@ def _drafts(caller: Caller, submission: BatchSubmission) -> list[Draft]:
     return found
 
 
-def _store(wanted: Draft) -> Job | None:
+def _store(caller: Caller, wanted: Draft) -> Job | None:
     source = drafts.find_answer(wanted)
-    drafts.store_image(wanted)
+    drafts.store_image(caller, wanted)
     if source is not None:
         drafts.copy_pictures(wanted, source)
     return source

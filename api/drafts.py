@@ -84,8 +84,11 @@ def find_answer(wanted: Draft) -> Job | None:
         return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
 
 
-def store_image(wanted: Draft) -> None:
-    """Put the image where the workers look for it. Raises `UploadNotFound`, `BodyTooLarge`, `StorageUnavailable`."""
+def store_image(caller: Caller, wanted: Draft) -> None:
+    """Put the image where the workers look for it. What didn't come with the request is counted here.
+
+    Raises `UploadNotFound`, `BodyTooLarge`, `QuotaExceeded` and `StorageUnavailable`.
+    """
     image, upload_id = wanted.submission.image, wanted.submission.fields.upload_id
     if image is not None and wanted.header is not None:
         object_store().put(image_key(wanted.new.id), image, wanted.header.content_type)
@@ -98,6 +101,7 @@ def store_image(wanted: Draft) -> None:
             raise UploadNotFound(upload_id, "nothing was put there") from error
         if size > settings().maximum_image_bytes:
             raise BodyTooLarge("image", settings().maximum_image_bytes)
+        caller.quotas.take_bytes(size)
         object_store().copy(upload_key(upload_id), image_key(wanted.new.id))
 
 

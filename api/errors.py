@@ -21,7 +21,7 @@ class BodyTooLarge(MainmaskError):
     code = "body-too-large"
 
     def __init__(self, what: str, maximum_bytes: int) -> None:
-        super().__init__(f"The {what} is larger than the {maximum_bytes / 1024**2:.0f} MiB that are taken.")
+        super().__init__(f"The {what} is larger than the {maximum_bytes:,} bytes that are taken.")
 
 
 class MalformedBody(MainmaskError):
@@ -31,3 +31,49 @@ class MalformedBody(MainmaskError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The body can't be parsed: {reason}")
+
+
+class Unauthenticated(MainmaskError):
+    """No key came, or one that is malformed, unknown, wrong or revoked: callers aren't told which."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__("This takes a valid key, sent as `Authorization: Bearer mm_…`.")
+
+
+class ScopeMissing(MainmaskError):
+    """The key isn't for this."""
+
+    code = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This takes a key with the scope {scope}.")
+
+
+class QuotaExceeded(MainmaskError):
+    """The key has used up what it may."""
+
+    code = "quota-exceeded"
+
+    def __init__(self, allowance: str, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"This key may {allowance}, and no more.")
+
+
+class QueueFull(MainmaskError):
+    """So much waits for the workers that no more is taken."""
+
+    code = "queue-full"
+
+    def __init__(self) -> None:
+        super().__init__("Too many jobs are waiting already; none is taken until there are fewer.")
+
+
+class LengthRequired(MainmaskError):
+    """Bytes that aren't declared can't be counted before they are read."""
+
+    code = "length-required"
+
+    def __init__(self) -> None:
+        super().__init__("This key's bytes are counted: send the body with a Content-Length, not in chunks.")

@@ -1,6 +1,7 @@
 """RFC 9457 problem documents: the one table that maps errors to statuses."""
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +14,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from api.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from api.errors import (
+    BodyTooLarge,
+    LengthRequired,
+    MalformedBody,
+    QueueFull,
+    QuotaExceeded,
+    ScopeMissing,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from db.errors import (
     ArtifactNotFound,
     BatchNotFound,
@@ -24,8 +34,10 @@ from db.errors import (
     JobHasEnded,
     JobNotFailed,
     JobNotFound,
+    KeyNotFound,
     MainmaskError,
     StorageUnavailable,
+    TenantTaken,
     UploadNotFound,
 )
 
@@ -45,11 +57,27 @@ STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     JobHasEnded: HTTPStatus.CONFLICT,
     JobNotFailed: HTTPStatus.CONFLICT,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    KeyNotFound: HTTPStatus.NOT_FOUND,
+    LengthRequired: HTTPStatus.LENGTH_REQUIRED,
     MalformedBody: HTTPStatus.BAD_REQUEST,
+    QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    ScopeMissing: HTTPStatus.FORBIDDEN,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TenantTaken: HTTPStatus.CONFLICT,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     UploadNotFound: HTTPStatus.NOT_FOUND,
 }
+
+
+GUARDED = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What every route can answer that asks for a key."""
 
 
 class FieldError(BaseModel):
@@ -109,7 +137,7 @@ def install(app: FastAPI) -> None:
 def _on_known(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MainmaskError)  # noqa: S101 - what it is registered for
     status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem_response(status, error.code, str(error), headers=_retry_after(status))
+    return problem_response(status, error.code, str(error), headers=_headers(error, status))
 
 
 def _on_validation(_: Request, error: Exception) -> JSONResponse:
@@ -154,6 +182,14 @@ def _on_unexpected(_: Request, error: Exception) -> JSONResponse:
     # Starlette logs the traceback after this answer; the caller is told nothing of the inside.
     del error
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server met an unexpected error.")
+
+
+def _headers(error: MainmaskError, status: HTTPStatus) -> dict[str, str] | None:
+    if isinstance(error, QuotaExceeded):
+        return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return _retry_after(status)
 
 
 def _retry_after(status: HTTPStatus) -> dict[str, str] | None:

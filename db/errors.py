@@ -68,6 +68,26 @@ class JobNotFound(MainmaskError):
         super().__init__(f"There is no job {job_id}.")
 
 
+class KeyNotFound(MainmaskError):
+    """No key has this id."""
+
+    code = "key-not-found"
+
+    def __init__(self, key_id: object) -> None:
+        super().__init__(f"There is no key {key_id}.")
+
+
+class TenantTaken(MainmaskError):
+    """A key that names no tenant would have come to see an existing tenant's jobs."""
+
+    code = "tenant-taken"
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__(
+            f"The tenant {tenant} is there already. Send `tenant` to name another one, or this one, to share its jobs."
+        )
+
+
 class ArtifactNotFound(MainmaskError):
     """The job has no such picture: it isn't finished, found nothing, or has fewer instances."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, selectinload
 
@@ -15,6 +15,7 @@ from db.errors import JobNotFound
 from db.keys import earliest_id
 from db.models import JSON, Job, Stage
 from db.states import (
+    IN_FLIGHT,
     JOB_TRANSITIONS,
     Artifact,
     Instances,
@@ -146,6 +147,33 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
     for job_id, *state in rows:
         found[job_id] = found.get(job_id, "") + repr(state)
     return found
+
+
+def count_waiting(session: Session, *, at_most: int) -> int:
+    """How many stages wait for a worker, whosever they are; it counts no further than `at_most`."""
+    return _count(session, select(literal(1)).where(Stage.status == StageStatus.QUEUED), at_most)
+
+
+def count_in_flight(session: Session, tenant: str, *, at_most: int) -> int:
+    """How many of the tenant's jobs haven't ended; it counts no further than `at_most`."""
+    return _count(session, select(literal(1)).where(Job.tenant == tenant, Job.status.in_(IN_FLIGHT)), at_most)
+
+
+def _count(session: Session, rows: Select[int], at_most: int) -> int:
+    return session.scalar(select(func.count()).select_from(rows.limit(at_most).subquery())) or 0
+
+
+def take_turns(session: Session, tenant: str) -> None:
+    """Wait for whoever took this turn of the tenant's before; it ends with the transaction.
+
+    Raises SQLAlchemy's `OperationalError` after two seconds: turns are short, so that one's holder is frozen.
+    """
+    session.execute(
+        select(
+            func.set_config("lock_timeout", "2s", True),
+            func.pg_advisory_xact_lock(func.hashtextextended(f"tenant {tenant}", 0)),
+        )
+    )
 
 
 def start(session: Session, job_id: UUID) -> Job:

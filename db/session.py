@@ -15,6 +15,7 @@ def session_factory() -> sessionmaker[Session]:
         settings().database_url,
         pool_size=16,
         max_overflow=16,
+        hide_parameters=True,  # errors are logged, and parameters hold secrets and callers' words
         pool_pre_ping=True,  # a restarted Postgres costs one round trip, not one failed request a connection
         connect_args={"connect_timeout": 5, "application_name": "mainmask"},
     )

@@ -1,10 +1,11 @@
 """The settings, read once from `MAINMASK_…` environment variables."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.image_limits import ImageLimits
@@ -18,14 +19,24 @@ def _split(value: object) -> object:
 Port = Annotated[int, Field(ge=1, le=65535)]
 CommaSeparated = (NoDecode, BeforeValidator(_split))
 
+ADMIN_KEY = re.compile(r"[!-~]{20,}")
+"""What fits into a header, and can't be guessed."""
+
 
 class Settings(BaseSettings):
     """What an operator can set; the unit is in the name. The defaults suit servers on this machine."""
 
-    model_config = SettingsConfigDict(env_prefix="MAINMASK_", frozen=True)
+    # A wrong value is named, but not repeated: it may be a secret.
+    model_config = SettingsConfigDict(env_prefix="MAINMASK_", frozen=True, hide_input_in_errors=True)
 
-    database_url: str = "postgresql+psycopg://mainmask@127.0.0.1:5432/mainmask"
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    # Both may hold a password.
+    database_url: str = Field("postgresql+psycopg://mainmask@127.0.0.1:5432/mainmask", repr=False)
+    redis_url: str = Field("redis://127.0.0.1:6379/0", repr=False)
+
+    auth: bool = True
+    """Whether callers need a key. Without, all of them are the tenant `local` and may do everything."""
+    admin_key: SecretStr | None = None
+    """Opens `/v1/keys` and nothing else, to make the first keys with. Empty is none."""
 
     s3_endpoint_url: str | None = None
     """None: Amazon's own."""
@@ -65,6 +76,8 @@ class Settings(BaseSettings):
     outgoing_allowed_ports: Annotated[frozenset[Port], *CommaSeparated] = frozenset({80, 443, 8080, 8443})
     """The ports that callers' URLs may name; with commas between them."""
 
+    maximum_queue_depth: int = Field(100_000, ge=0)
+    """How many stages, of all jobs, may wait for a worker before no more jobs are taken; 0 takes none."""
     maximum_image_bytes: int = 32 * 1024 * 1024
     maximum_image_pixels: int = 64_000_000
     maximum_image_side: int = 16_384
@@ -92,6 +105,15 @@ class Settings(BaseSettings):
         return ImageLimits(
             self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
         )
+
+    @field_validator("admin_key")
+    @classmethod
+    def _check_admin_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is None or not key.get_secret_value():
+            return None
+        if not ADMIN_KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("must have at least 20 characters, printable ASCII without spaces")
+        return key
 
 
 @lru_cache

@@ -11,31 +11,42 @@ from importlib.metadata import version
 
 from mainmask.client import Client
 from mainmask.errors import (
+    BadApiKey,
     BadServiceUrl,
     JobFailed,
     JobNotFound,
     JobTimedOut,
+    KeyRefused,
     MainmaskError,
+    QuotaExceeded,
     RequestRejected,
+    ServiceBusy,
     ServiceUnreachable,
     UnexpectedAnswer,
 )
 from mainmask.jobs import Candidate, Instance, Job, JobError, MainObject, Result, Stage
+from mainmask.keys import CreatedKey, Key
 
 __all__ = [
+    "BadApiKey",
     "BadServiceUrl",
     "Candidate",
     "Client",
+    "CreatedKey",
     "Instance",
     "Job",
     "JobError",
     "JobFailed",
     "JobNotFound",
     "JobTimedOut",
+    "Key",
+    "KeyRefused",
     "MainObject",
     "MainmaskError",
+    "QuotaExceeded",
     "RequestRejected",
     "Result",
+    "ServiceBusy",
     "ServiceUnreachable",
     "Stage",
     "UnexpectedAnswer",

@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import httpx
 
-from mainmask.errors import JobFailed, JobTimedOut, ServiceUnreachable
+from mainmask.errors import JobFailed, JobTimedOut, QuotaExceeded, ServiceUnreachable
 from mainmask.jobs import Job
+from mainmask.keys import CreatedKey, Key
 from mainmask.polling import Polling
 from mainmask.transport import Transport
 
@@ -20,23 +21,33 @@ UNREACHABLE_SECONDS = 15.0
 Image = str | Path | bytes | BinaryIO
 Artifact = Literal["mask", "cutout", "overlay"]
 Instances = Literal["best", "all"]
+Item = TypeVar("Item")
 
 
 class Client:
     """A connection to a service; close it, or use it in a `with` block. Not for several threads at once."""
 
-    def __init__(self, base_url: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
-        """Connects when it is first used.
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        api_key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Connects when it is first used. Any method may raise `KeyRefused` and `QuotaExceeded`.
 
         Args:
             base_url: the service's; else the environment's `MAINMASK_URL`, else the local stack's usual address.
+            api_key: what the caller proves itself with; else the environment's `MAINMASK_API_KEY`, else nothing, which
+                suits the local stack.
             transport: httpx's, for networks that need a special one, and for tests.
 
         Raises:
             BadServiceUrl: it is no http or https URL.
+            BadApiKey: no key looks like this one.
         """
         url = base_url or os.environ.get("MAINMASK_URL") or DEFAULT_URL
-        self._transport = Transport(url, transport)
+        self._transport = Transport(url, api_key or os.environ.get("MAINMASK_API_KEY"), transport)
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +138,11 @@ class Client:
             retry_after_seconds = 0.0
             try:
                 job, retry_after_seconds = self._transport.job(job_id)
+            except QuotaExceeded as error:
+                polling.answered()
+                if polling.is_over():
+                    raise
+                retry_after_seconds = error.retry_after_seconds
             except ServiceUnreachable as error:
                 if polling.is_over() or polling.silent_seconds() > UNREACHABLE_SECONDS:
                     raise
@@ -163,12 +179,7 @@ class Client:
             RequestRejected: there is no such status.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        before: str | None = None
-        while True:
-            page, before = self._transport.jobs(status, before)
-            yield from page
-            if before is None:
-                return
+        yield from _each(lambda before: self._transport.jobs(status, before))
 
     def cancel(self, job: Job | str) -> Job:
         """End a job that has not ended; its result, should one still come, is dropped.
@@ -208,6 +219,67 @@ class Client:
             ServiceUnreachable, UnexpectedAnswer: the service or its storage does not work.
         """
         return self._transport.artifact(_id(job), artifact, instance)
+
+    def create_key(  # noqa: PLR0913 - what a key has
+        self,
+        name: str,
+        *,
+        tenant: str | None = None,
+        scopes: Sequence[str] | None = None,
+        requests_per_minute: int | None = None,
+        jobs_in_flight: int | None = None,
+        bytes_per_day: int | None = None,
+    ) -> CreatedKey:
+        """Make a key, which needs one of the scope `admin`, as the following do. The answer alone holds it whole.
+
+        Args:
+            name: for people.
+            tenant: whose jobs it sees; else a tenant of its own, named after it.
+            scopes: what it may do: jobs:read, jobs:write (both unless given), admin.
+            requests_per_minute: how many, at most.
+            jobs_in_flight: how many of its tenant's jobs may not have ended.
+            bytes_per_day: how much it may send with submissions.
+
+        Raises:
+            RequestRejected: the service refuses it, and says why.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        given = {
+            "name": name,
+            "tenant": tenant,
+            "scopes": None if scopes is None else list(scopes),
+            "requests_per_minute": requests_per_minute,
+            "jobs_in_flight": jobs_in_flight,
+            "bytes_per_day": bytes_per_day,
+        }
+        return self._transport.create_key({field: value for field, value in given.items() if value is not None})
+
+    def keys(self) -> Iterator[Key]:
+        """All tenants' keys, the newest first, the revoked ones too, fetched page by page as they are asked for.
+
+        Raises:
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        yield from _each(self._transport.keys)
+
+    def revoke_key(self, key: Key | str) -> None:
+        """End a key, within seconds; what was done with it stays.
+
+        Raises:
+            RequestRejected: there is no such key.
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        self._transport.revoke_key(key if isinstance(key, str) else key.id)
+
+
+def _each(page: Callable[[str | None], tuple[list[Item], str | None]]) -> Iterator[Item]:
+    """All that is on the pages."""
+    before: str | None = None
+    while True:
+        items, before = page(before)
+        yield from items
+        if before is None:
+            return
 
 
 def _id(job: Job | str) -> str:

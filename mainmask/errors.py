@@ -1,7 +1,7 @@
 """What can go wrong between a program and the service, one class a cause."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from mainmask.jobs import Job
@@ -18,13 +18,28 @@ class BadServiceUrl(MainmaskError, ValueError):
         super().__init__(f"{url!r} is no address of a service: it must look like http://127.0.0.1:8000")
 
 
+class BadApiKey(MainmaskError, ValueError):
+    """What was given as a key is none; the message does not repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__("The API key holds spaces or characters that no key has")
+
+
 class ServiceUnreachable(MainmaskError):
     """Nothing answers at the service's address, or what answers says that it cannot serve just now."""
+
+    says: ClassVar[str] = "cannot be reached"
 
     def __init__(self, url: str, reason: str, retry_after_seconds: float = 0.0) -> None:
         self.url = url
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"The service at {url} cannot be reached: {reason}")
+        super().__init__(f"The service at {url} {self.says}: {reason}")
+
+
+class ServiceBusy(ServiceUnreachable):
+    """So many jobs are waiting that the service takes no more for now."""
+
+    says = "is busy"
 
 
 class UnexpectedAnswer(MainmaskError):
@@ -45,6 +60,18 @@ class RequestRejected(MainmaskError):
         self.detail = str(problem.get("detail") or "")
         self.errors: list[Any] = list(problem.get("errors") or [])
         super().__init__(self.detail or self.title)
+
+
+class KeyRefused(RequestRejected):
+    """There is no key, or not a valid one (status 401), or it is not for this (status 403)."""
+
+
+class QuotaExceeded(RequestRejected):
+    """The key has used up what it may, for now."""
+
+    def __init__(self, problem: Mapping[str, Any], retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(problem)
 
 
 class JobNotFound(MainmaskError):

@@ -3,10 +3,13 @@
 from enum import IntEnum
 
 from mainmask.errors import (
+    BadApiKey,
     BadServiceUrl,
     JobFailed,
     JobNotFound,
     JobTimedOut,
+    KeyRefused,
+    QuotaExceeded,
     RequestRejected,
     ServiceUnreachable,
     UnexpectedAnswer,
@@ -26,14 +29,19 @@ class ExitCode(IntEnum):
     TIMED_OUT = 6
     ALREADY_RUNNING = 7
     STACK_FAILED = 8
+    KEY_REFUSED = 9
+    OVER_QUOTA = 10
 
 
 EXIT_CODES: dict[type[Exception], ExitCode] = {
+    BadApiKey: ExitCode.USAGE,
     BadServiceUrl: ExitCode.USAGE,
     JobFailed: ExitCode.JOB_FAILED,
     JobNotFound: ExitCode.REJECTED,
     JobTimedOut: ExitCode.TIMED_OUT,
+    KeyRefused: ExitCode.KEY_REFUSED,
     OSError: ExitCode.USAGE,
+    QuotaExceeded: ExitCode.OVER_QUOTA,
     RequestRejected: ExitCode.REJECTED,
     ServiceUnreachable: ExitCode.UNREACHABLE,
     StackError: ExitCode.STACK_FAILED,

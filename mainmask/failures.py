@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from mainmask.errors import MainmaskError, ServiceUnreachable
+from mainmask.errors import KeyRefused, MainmaskError, QuotaExceeded, ServiceBusy, ServiceUnreachable
 from mainmask.exit_codes import exit_code
 from mainmask.stack.errors import StackError
 from mainmask.stack.interruptions import Interrupted
@@ -28,6 +28,10 @@ def told_plainly() -> Iterator[None]:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, KeyRefused):
+        return f"{error}\nThe key is taken from MAINMASK_API_KEY, or --api-key."
+    if isinstance(error, QuotaExceeded | ServiceBusy):
+        return f"{error}\nTry again in {error.retry_after_seconds:.0f} s."
     if isinstance(error, ServiceUnreachable):
         return f"{error}\nStart one on this machine with: mainmask up"
     if isinstance(error, OSError) and error.filename:

@@ -2,34 +2,48 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from mainmask.errors import BadServiceUrl, JobNotFound, RequestRejected, ServiceUnreachable, UnexpectedAnswer
+from mainmask.errors import (
+    BadApiKey,
+    BadServiceUrl,
+    JobNotFound,
+    KeyRefused,
+    QuotaExceeded,
+    RequestRejected,
+    ServiceBusy,
+    ServiceUnreachable,
+    UnexpectedAnswer,
+)
 from mainmask.jobs import Job
+from mainmask.keys import CreatedKey, Key
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
-PAGE_JOBS = 100
+PAGE = 100
+KEY = re.compile(r"[!-~]+")
+"""What a header can hold. The service knows what its keys look like."""
 ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 """What the system's errors begin with, which says nothing to people."""
+
+Item = TypeVar("Item")
 
 
 class Transport:
     """One method for each request that the client makes."""
 
-    def __init__(self, base_url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, base_url: str, api_key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
         self._base_url = _checked(base_url)
+        self._headers = _authorization(api_key)
         self._http = httpx.Client(
             base_url=self._base_url,
             timeout=TIMEOUT,
             transport=transport,
-            # The artifacts redirect to the object storage.
-            follow_redirects=True,
             # A proxy of the environment's cannot lead to this very machine.
             trust_env=not _is_loopback(self._base_url.host),
         )
@@ -50,13 +64,7 @@ class Transport:
 
     def jobs(self, status: str | None, before: str | None) -> tuple[list[Job], str | None]:
         """GET /v1/jobs: a page, and what to ask for the next one with; None after the last."""
-        given = {"status": status, "before": before, "limit": PAGE_JOBS}
-        response = self._request("GET", "/v1/jobs", params={name: value for name, value in given.items() if value})
-        try:
-            page = response.json()
-            return [Job.from_document(document) for document in page["jobs"]], page["next"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnexpectedAnswer(str(response.url), f"no page of jobs ({_excerpt(response)})") from error
+        return self._page("jobs", Job.from_document, status=status, before=before)
 
     def change(self, job_id: str, what: str) -> Job:
         """POST /v1/jobs/{id}/cancel or /retry."""
@@ -70,9 +78,39 @@ class Transport:
         """GET /v1/jobs/{id}/{name}, wherever it leads."""
         return self._request("GET", f"{_path(job_id)}/{name}", job_id=job_id, params={"instance": instance}).content
 
+    def create_key(self, fields: Mapping[str, Any]) -> CreatedKey:
+        """POST /v1/keys."""
+        response = self._request("POST", "/v1/keys", json=fields)
+        try:
+            return CreatedKey.from_document(response.json())
+        except (KeyError, TypeError, ValueError) as error:
+            # Without an excerpt: it may hold the key.
+            raise UnexpectedAnswer(str(response.url), "no key document") from error
+
+    def keys(self, before: str | None) -> tuple[list[Key], str | None]:
+        """GET /v1/keys: a page, and what to ask for the next one with; None after the last."""
+        return self._page("keys", Key.from_document, before=before)
+
+    def revoke_key(self, key_id: str) -> None:
+        """DELETE /v1/keys/{id}."""
+        self._request("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
+
+    def _page(
+        self, what: str, read: Callable[[Mapping[str, Any]], Item], **given: str | None
+    ) -> tuple[list[Item], str | None]:
+        params = {"limit": PAGE, **{name: value for name, value in given.items() if value}}
+        response = self._request("GET", f"/v1/{what}", params=params)
+        try:
+            page = response.json()
+            return [read(document) for document in page[what]], page["next"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnexpectedAnswer(str(response.url), f"no page of {what} ({_excerpt(response)})") from error
+
     def _request(self, method: str, path: str, *, job_id: str = "", **options: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, **options)
+            response = self._http.request(method, path, headers=self._headers, **options)
+            if response.next_request:
+                response = self._follow(response.next_request)
         except httpx.TransportError as error:
             # Of the request that failed: a redirect may have led elsewhere.
             url = error.request.url.copy_with(path="/", query=None)
@@ -83,6 +121,20 @@ class Transport:
         if not response.is_success:
             raise _error(response, job_id)
         return response
+
+    def _follow(self, request: httpx.Request) -> httpx.Response:
+        """Artifacts lie in the object storage. The key is for the service alone; and S3 refuses two authentications."""
+        request.headers.pop("Authorization", None)
+        return self._http.send(request, follow_redirects=True)
+
+
+def _authorization(api_key: str | None) -> dict[str, str]:
+    key = (api_key or "").strip()
+    if not key:
+        return {}
+    if not KEY.fullmatch(key):
+        raise BadApiKey
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _checked(url: str) -> httpx.URL:
@@ -116,13 +168,22 @@ def _job(response: httpx.Response) -> Job:
 def _error(response: httpx.Response, job_id: str) -> Exception:
     problem = _problem(response)
     if response.status_code in UNAVAILABLE:
+        kind = ServiceBusy if _is(problem, "queue-full") else ServiceUnreachable
         reason = str(problem.get("detail") or f"it answers {response.status_code} {response.reason_phrase}")
-        return ServiceUnreachable(_origin(response), reason, _retry_after_seconds(response))
+        return kind(_origin(response), reason, _retry_after_seconds(response))
     if not problem or response.is_server_error:
         return UnexpectedAnswer(str(response.url), f"{response.status_code} {_excerpt(response)}")
-    if str(problem.get("type", "")).endswith("/job-not-found"):
+    if _is(problem, "job-not-found"):
         return JobNotFound(job_id)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return QuotaExceeded(problem, _retry_after_seconds(response))
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return KeyRefused(problem)
     return RequestRejected(problem)
+
+
+def _is(problem: Mapping[str, Any], code: str) -> bool:
+    return str(problem.get("type", "")).endswith(f"/{code}")
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

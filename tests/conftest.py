@@ -60,8 +60,10 @@ def environment(postgres: Postgres, redis: Redis, s3: S3) -> Iterator[dict[str, 
     Into the environment, because `db.settings` reads them there, once: what an import may have read before is
     forgotten here. Not automatically for every test, because most need no server.
     """
-    variables = {**settings(postgres, redis, s3), "MAINMASK_PROFILE": "tiny"}
+    # Without keys: the tests of the keys turn them on.
+    variables = {**settings(postgres, redis, s3), "MAINMASK_AUTH": "false", "MAINMASK_PROFILE": "tiny"}
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MAINMASK_ADMIN_KEY", raising=False)
         for name, value in variables.items():
             patch.setenv(name, value)
         read_settings.cache_clear()

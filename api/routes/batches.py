@@ -6,13 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.admission import ADMISSION
 from api.batches import BatchDocument, BatchSubmission, accept_batch, batch_document
 from api.callers import CallerOf
 from api.errors import UnsupportedMediaType
+from api.guards import needs
 from api.idempotency import IdempotencyKey
 from api.problems import responses
 from api.submissions import parse_json
 from db import batches
+from db.api_keys import Scope
 from db.session import session_factory
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
@@ -28,11 +31,13 @@ REQUEST_BODY = {
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
+    dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     response_model=BatchDocument,
     openapi_extra=REQUEST_BODY,
     responses=responses(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_FOUND,
+        HTTPStatus.LENGTH_REQUIRED,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -49,7 +54,11 @@ async def submit(request: Request, caller: CallerOf, idempotency_key: Idempotenc
     return accepted.response()
 
 
-@router.get("/{batch_id}", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
+@router.get(
+    "/{batch_id}",
+    dependencies=[needs(Scope.JOBS_READ)],
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
 def show(batch_id: UUID, caller: CallerOf) -> BatchDocument:
     """How far the batch's jobs are."""
     with session_factory()() as session:

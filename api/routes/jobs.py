@@ -12,15 +12,18 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
+from api.admission import ADMISSION
 from api.callers import CallerOf
 from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
+from api.guards import needs
 from api.idempotency import IdempotencyKey
 from api.pace import PaceKeeper
 from api.problems import responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
 from db import jobs, messages
+from db.api_keys import Scope
 from db.documents import JobDocument, job_document
 from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
 from db.jobs import JobFilter
@@ -59,6 +62,7 @@ REQUEST_BODY = {
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
+    dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     response_model=JobDocument,
     openapi_extra=REQUEST_BODY,
     responses={
@@ -66,6 +70,7 @@ REQUEST_BODY = {
         **responses(
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.NOT_FOUND,
+            HTTPStatus.LENGTH_REQUIRED,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -139,7 +144,11 @@ class JobPage(BaseModel):
     next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
 
 
-@router.get("", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get(
+    "",
+    dependencies=[needs(Scope.JOBS_READ)],
+    responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
 def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
@@ -148,7 +157,7 @@ def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     return JobPage(jobs=listed, next=listed[-1].id if len(found) > wanted.limit else None)
 
 
-@router.post("/{job_id}/cancel", responses=responses(*CHANGE_ERRORS))
+@router.post("/{job_id}/cancel", dependencies=[needs(Scope.JOBS_WRITE)], responses=responses(*CHANGE_ERRORS))
 def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
@@ -160,11 +169,17 @@ def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     return job_document(job, object_store())
 
 
-@router.post("/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, responses=responses(*CHANGE_ERRORS))
+@router.post(
+    "/{job_id}/retry",
+    status_code=HTTPStatus.ACCEPTED,
+    dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
+    responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
+)
 def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
+        caller.quotas.check_in_flight(session, caller.tenant)
         stage = jobs.requeue(session, job_id)
         job = jobs.get(session, job_id)
     if stage is None:
@@ -176,6 +191,7 @@ def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
 @router.delete(
     "/{job_id}",
     status_code=HTTPStatus.NO_CONTENT,
+    dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 def delete(job_id: UUID, caller: CallerOf) -> None:
@@ -191,6 +207,7 @@ def delete(job_id: UUID, caller: CallerOf) -> None:
 
 @router.get(
     "/{job_id}",
+    dependencies=[needs(Scope.JOBS_READ)],
     response_model=JobDocument,
     responses={
         HTTPStatus.NOT_MODIFIED: {"description": "The job is as the `ETag` in `If-None-Match` says."},
@@ -223,6 +240,7 @@ def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
 
 @router.get(
     "/{job_id}/events",
+    dependencies=[needs(Scope.JOBS_READ)],
     response_class=StreamingResponse,
     responses={
         HTTPStatus.OK: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
@@ -255,6 +273,7 @@ def _redirect_to(artifact: Artifact) -> None:
         summary=f"Fetch the {artifact}",
         status_code=HTTPStatus.TEMPORARY_REDIRECT,
         response_class=RedirectResponse,
+        dependencies=[needs(Scope.JOBS_READ)],
         responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     def fetch(

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.callers import CallerOf
+from api.guards import needs
 from api.problems import responses
 from db import uploads
+from db.api_keys import Scope
 from db.keys import upload_key
 from db.session import session_factory
 from db.settings import settings
@@ -26,7 +28,12 @@ class UploadDocument(BaseModel):
     expires_at: datetime
 
 
-@router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    dependencies=[needs(Scope.JOBS_WRITE)],
+    responses=responses(HTTPStatus.SERVICE_UNAVAILABLE),
+)
 def create(caller: CallerOf) -> UploadDocument:
     """Get a presigned URL, and PUT a picture straight to the storage."""
     seconds = settings().upload_seconds

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mainmask.client import Client
-from mainmask.commands.options import Url, print_json
+from mainmask.commands.options import ApiKey, Url, print_json
 from mainmask.errors import MainmaskError
 from mainmask.exit_codes import ExitCode, exit_code
 from mainmask.failures import told_plainly
@@ -24,11 +24,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print the job documents, not
 JobId = Annotated[str, typer.Argument(help="A job's id.")]
 JobIds = Annotated[list[str], typer.Argument(help="Jobs' ids.")]
 
+HOPELESS = {ExitCode.UNREACHABLE, ExitCode.KEY_REFUSED, ExitCode.OVER_QUOTA}
+"""What the other jobs would meet, too."""
+
 
 @jobs.command("list")
-def list_jobs(status: Status = None, limit: Limit = 20, as_json: Json = False, url: Url = None) -> None:
+def list_jobs(
+    status: Status = None, limit: Limit = 20, as_json: Json = False, url: Url = None, api_key: ApiKey = None
+) -> None:
     """List jobs, the newest first. With --status failed: those that need somebody, each with its cause."""
-    with told_plainly(), Client(url) as client:
+    with told_plainly(), Client(url, api_key=api_key) as client:
         found = list(islice(client.jobs(status), limit))
     if as_json:
         print_json([job.document for job in found])
@@ -39,9 +44,9 @@ def list_jobs(status: Status = None, limit: Limit = 20, as_json: Json = False, u
 
 
 @jobs.command()
-def show(job_id: JobId, as_json: Json = False, url: Url = None) -> None:
+def show(job_id: JobId, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """Show one job: where it stands, its result, or why it failed."""
-    with told_plainly(), Client(url) as client:
+    with told_plainly(), Client(url, api_key=api_key) as client:
         job = client.get(job_id)
     if as_json:
         print_json(job.document)
@@ -51,16 +56,16 @@ def show(job_id: JobId, as_json: Json = False, url: Url = None) -> None:
 
 
 @jobs.command()
-def retry(job_ids: JobIds, url: Url = None) -> None:
+def retry(job_ids: JobIds, url: Url = None, api_key: ApiKey = None) -> None:
     """Start failed jobs again, each at the stage that failed."""
-    with told_plainly(), Client(url) as client:
+    with told_plainly(), Client(url, api_key=api_key) as client:
         _each(job_ids, client.retry, "queued again")
 
 
 @jobs.command()
-def cancel(job_ids: JobIds, url: Url = None) -> None:
+def cancel(job_ids: JobIds, url: Url = None, api_key: ApiKey = None) -> None:
     """End jobs that have not ended."""
-    with told_plainly(), Client(url) as client:
+    with told_plainly(), Client(url, api_key=api_key) as client:
         _each(job_ids, client.cancel, "canceled")
 
 
@@ -72,9 +77,9 @@ def _each(job_ids: Iterable[str], change: Callable[[str], Job], done: str) -> No
             change(job_id)
         except MainmaskError as error:
             worst = exit_code(error)
+            if worst in HOPELESS:
+                raise
             typer.echo(str(error), err=True)
-            if worst is ExitCode.UNREACHABLE:
-                break
         else:
             typer.echo(f"{job_id} is {done}.")
     if worst:

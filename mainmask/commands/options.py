@@ -21,6 +21,16 @@ Url = Annotated[
     str | None, typer.Option(envvar="MAINMASK_URL", help="The service.", show_default="http://127.0.0.1:8000")
 ]
 
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        envvar="MAINMASK_API_KEY",
+        help="The key, if the service asks for one; in the environment, others on this machine do not see it.",
+        show_default=False,
+    ),
+]
+
 
 def print_json(document: Any) -> None:
     """Data for other programs, and nothing else, on stdout."""

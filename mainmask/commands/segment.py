@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mainmask import artifacts
 from mainmask.client import Client
-from mainmask.commands.options import Url, print_json
+from mainmask.commands.options import ApiKey, Url, print_json
 from mainmask.errors import JobFailed
 from mainmask.exit_codes import ExitCode
 from mainmask.failures import told_plainly
@@ -46,6 +46,7 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
     out: Out = None,
     as_json: Json = False,
     url: Url = None,
+    api_key: ApiKey = None,
     timeout: Timeout = 300.0,
 ) -> None:
     """Cut the main object out of a picture.
@@ -61,7 +62,7 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
       mainmask segment photo.jpg --text "a dog" --json | jq .result.main_object
     """
     candidates = _candidates(text, labels)
-    with told_plainly(), Client(url) as client:
+    with told_plainly(), Client(url, api_key=api_key) as client:
         try:
             submitted = client.submit(picture, text, labels=candidates, instances=instances.value)
             with shown(Console(stderr=True)) as show:

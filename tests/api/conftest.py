@@ -1,13 +1,21 @@
 """The application over the real servers, called in process."""
 
 import io
+import threading
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
+from api.known_keys import known_keys
+from api.queue_depth import queue_depth
+from api.rate_limits import rate_limits
+from db.settings import settings
+from mainmask.stack.ports import LOOPBACK, free_port
+from tests.api_keys import ADMIN_KEY
 
 
 @pytest.fixture
@@ -15,6 +23,37 @@ def client(migrated: None) -> Iterator[TestClient]:
     """A client of a fresh application; what it doesn't answer for itself is answered 500, as in production."""
     with TestClient(create_app(), raise_server_exceptions=False, follow_redirects=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def keys_are_on(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings ask callers for keys, and hold an admin's; ask for it before `client`."""
+    monkeypatch.setenv("MAINMASK_AUTH", "true")
+    monkeypatch.setenv("MAINMASK_ADMIN_KEY", ADMIN_KEY)
+    forget_settings()
+    yield
+    monkeypatch.undo()
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """What was made of the settings is made again."""
+    for cache in (settings, known_keys, queue_depth, rate_limits):
+        cache.cache_clear()
+
+
+@pytest.fixture
+def address(keys_are_on: None) -> Iterator[str]:
+    """The application behind its real HTTP server, with keys."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(), host=LOOPBACK, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
+    yield f"http://{LOOPBACK}:{port}"
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,11 @@ from fastapi.testclient import TestClient
 
 from api import waiting
 from api.app import create_app
+from db.api_keys import Scope
 from db.settings import settings
+from mainmask import Client
 from mainmask.stack.ports import LOOPBACK, free_port
+from tests.api_keys import ADMIN_KEY
 
 SCHEMATHESIS = (
     "--checks=all",
@@ -40,7 +43,7 @@ def test_the_openapi_document_is_whole(client: TestClient) -> None:
 
 
 @pytest.fixture
-def url(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(keys_are_on: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The running service, on a port of its own; it waits for no job, because none will end."""
     hasty = settings().model_copy(update={"maximum_wait_seconds": 0})
     monkeypatch.setattr(waiting, "settings", lambda: hasty)
@@ -57,6 +60,8 @@ def url(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_every_answer_is_as_described(url: str) -> None:
     """Whatever is asked, a status, a media type and a body that the document lists, and never a 500."""
+    with Client(url, api_key=ADMIN_KEY) as admin:
+        key = admin.create_key("schemathesis", tenant="schemathesis", scopes=list(Scope)).key
     config = Path(__file__).with_name("schemathesis.toml")
     command = [
         sys.executable,
@@ -65,6 +70,7 @@ def test_every_answer_is_as_described(url: str) -> None:
         f"--config-file={config}",
         "run",
         f"{url}/openapi.json",
+        f"--header=Authorization: Bearer {key}",
         *SCHEMATHESIS,
     ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)

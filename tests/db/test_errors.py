@@ -12,6 +12,8 @@ ALL = [
     errors.ImageTooLarge(20_000, 20_000, 64_000_000),
     errors.NoCandidates(),
     errors.JobNotFound("0199"),
+    errors.KeyNotFound("0199"),
+    errors.TenantTaken("acme"),
     errors.ArtifactNotFound("mask", 1, "the job found 1 instances"),
     errors.StorageUnavailable("get"),
     errors.ObjectMissing("jobs/0199/image"),

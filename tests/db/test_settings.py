@@ -1,4 +1,4 @@
-"""Settings that are more than one value."""
+"""Settings that are more than one value, and those that are secret."""
 
 import pytest
 from pydantic import ValidationError
@@ -30,3 +30,33 @@ def test_wrong_ports_are_refused(monkeypatch: pytest.MonkeyPatch, ports: str) ->
     monkeypatch.setenv("MAINMASK_OUTGOING_ALLOWED_PORTS", ports)
     with pytest.raises(ValidationError, match="outgoing_allowed_ports"):
         Settings()
+
+
+def test_keys_are_asked_for_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Safe by default."""
+    monkeypatch.delenv("MAINMASK_AUTH", raising=False)
+    assert Settings().auth
+
+
+def test_no_password_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings can be logged."""
+    monkeypatch.setenv("MAINMASK_ADMIN_KEY", "admin-hunter2-hunter2-hunter2")
+    monkeypatch.setenv("MAINMASK_DATABASE_URL", "postgresql+psycopg://mainmask:hunter2@host/mainmask")
+    monkeypatch.setenv("MAINMASK_REDIS_URL", "redis://:hunter2@host:6379/0")
+    monkeypatch.setenv("MAINMASK_S3_SECRET_ACCESS_KEY", "hunter2")
+    assert "hunter2" not in repr(Settings()) + str(Settings())
+
+
+@pytest.mark.parametrize("key", ["too-short-a-key", "a key with spaces in it, long enough", "ünïcödé-" * 4])
+def test_a_weak_admin_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """The message names the setting, so that it can be put right."""
+    monkeypatch.setenv("MAINMASK_ADMIN_KEY", key)
+    with pytest.raises(ValidationError, match="admin_key") as caught:
+        Settings()
+    assert key not in str(caught.value)
+
+
+def test_an_empty_admin_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As deployment files write what isn't set."""
+    monkeypatch.setenv("MAINMASK_ADMIN_KEY", "")
+    assert Settings().admin_key is None

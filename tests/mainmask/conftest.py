@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the environment of whoever runs the tests leads the client or the stack elsewhere."""
-    for name in ("MAINMASK_URL", "MAINMASK_DATA_DIR"):
+    for name in ("MAINMASK_URL", "MAINMASK_API_KEY", "MAINMASK_DATA_DIR", "MAINMASK_AUTH"):
         monkeypatch.delenv(name, raising=False)
     # What rich makes of a terminal: neither colours nor a narrow one's line breaks.
     monkeypatch.setenv("NO_COLOR", "1")

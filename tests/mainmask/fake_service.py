@@ -115,7 +115,7 @@ def serving(service: FakeService) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(response.content)
 
-        do_POST = do_GET  # noqa: N815 - the standard library's name
+        do_POST = do_DELETE = do_GET  # noqa: N815 - the standard library's names
 
         def log_message(self, *_: object) -> None:
             pass

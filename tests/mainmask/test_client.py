@@ -8,14 +8,18 @@ import httpx
 import pytest
 
 from mainmask import (
+    BadApiKey,
     BadServiceUrl,
     Client,
     Job,
     JobFailed,
     JobNotFound,
     JobTimedOut,
+    KeyRefused,
     MainmaskError,
+    QuotaExceeded,
     RequestRejected,
+    ServiceBusy,
     ServiceUnreachable,
     UnexpectedAnswer,
 )
@@ -215,4 +219,63 @@ def test_an_id_cannot_lead_elsewhere() -> None:
 def test_one_base_class() -> None:
     """Whoever catches MainmaskError catches all of the client's errors."""
     errors = [BadServiceUrl, JobFailed, JobNotFound, JobTimedOut, RequestRejected, ServiceUnreachable, UnexpectedAnswer]
+    errors += [BadApiKey, KeyRefused, QuotaExceeded, ServiceBusy]
     assert all(issubclass(error, MainmaskError) for error in errors)
+
+
+@pytest.mark.parametrize("given", ["argument", "environment"])
+def test_the_key_is_sent_to_the_service_alone(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on to the storage: there it would leak, and S3 refuses it beside a presigned URL; not even at one address."""
+    service = FakeService()
+    if given == "environment":
+        monkeypatch.setenv("MAINMASK_API_KEY", "mm_1_2\n")
+    key = "mm_1_2" if given == "argument" else None
+    with Client("http://service", api_key=key, transport=httpx.MockTransport(service)) as client:
+        client.submit(b"", "a man")
+        client.download(JOB_ID, "mask")
+    asked, stored = service.requests[:-1], service.requests[-1]
+    assert [request.headers["authorization"] for request in asked] == ["Bearer mm_1_2"] * 2
+    assert stored.url.path.startswith("/storage/")
+    assert "authorization" not in stored.headers
+
+
+def test_without_a_key_nothing_is_sent_of_one() -> None:
+    """No empty header."""
+    service = FakeService()
+    client_of(service).get(JOB_ID)
+    assert "authorization" not in service.requests[0].headers
+
+
+@pytest.mark.parametrize("key", ["mm 1", "mm_\u00e9", "a\nb"])
+def test_what_can_be_no_key(key: str) -> None:
+    """It is refused at once, and the message doesn't repeat it."""
+    with pytest.raises(BadApiKey) as caught:
+        Client("http://service", api_key=key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "unauthenticated"), (403, "scope-missing")])
+def test_a_key_that_is_refused(status: int, code: str) -> None:
+    """A rejection of its own kind."""
+    with pytest.raises(KeyRefused, match="Not with this key"):
+        client_of(FakeService(problem(status, code, "Not with this key"))).get(JOB_ID)
+
+
+def test_over_quota_and_a_full_queue_say_when_to_come_back() -> None:
+    """Two errors that time mends."""
+    service = FakeService()
+    service.accepted = problem(429, "quota-exceeded", "No more.", **{"retry-after": "42"})
+    with pytest.raises(QuotaExceeded, match="No more") as over:
+        client_of(service).submit(b"", "a man")
+    service.accepted = problem(503, "queue-full", "Too many.", **{"retry-after": "5"})
+    with pytest.raises(ServiceBusy, match="is busy: Too many") as busy:
+        client_of(service).submit(b"", "a man")
+    assert (over.value.retry_after_seconds, busy.value.retry_after_seconds) == (42.0, 5.0)
+
+
+def test_wait_outlasts_a_quota(no_pauses: list[float]) -> None:
+    """Who asks too often is told when to ask again, and does."""
+    over = problem(429, "quota-exceeded", "No more.", **{"retry-after": "7"})
+    job = client_of(FakeService(document("running"), over, document())).wait(JOB_ID)
+    assert job.status == "succeeded"
+    assert no_pauses[-1] == 7.0

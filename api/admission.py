@@ -1,0 +1,36 @@
+"""Whether one more job may come in, asked before its image is read."""
+
+from fastapi import Depends, Request
+
+from api.callers import Caller
+from api.errors import LengthRequired, QueueFull
+from api.guards import Guard
+from api.queue_depth import queue_depth
+from db.session import session_factory
+
+
+class Admission(Guard):
+    """The queue isn't too deep, and the key may have another job and send the bytes that the request declares."""
+
+    def check(self, request: Request, caller: Caller) -> None:
+        """Raises `QueueFull`, `QuotaExceeded`, `BodyTooLarge` and `LengthRequired`."""
+        if queue_depth().is_full():
+            raise QueueFull
+        quotas = caller.quotas
+        if quotas.jobs_in_flight is not None:
+            with session_factory()() as session:
+                quotas.check_in_flight(session, caller.tenant)
+        # The last: what is refused for another reason isn't counted.
+        if quotas.bytes_per_day is not None:
+            quotas.take_bytes(_declared_bytes(request))
+
+
+ADMISSION = Depends(Admission())
+"""For every route that queues a job, after `needs(…)`."""
+
+
+def _declared_bytes(request: Request) -> int:
+    if "transfer-encoding" in request.headers:
+        raise LengthRequired
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdecimal() else 0

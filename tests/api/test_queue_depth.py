@@ -1,0 +1,77 @@
+"""The queue's depth: when it is too deep, no job is taken, and no image is read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+
+from api.app import create_app
+from api.queue_depth import QueueDepth, queue_depth
+from db import jobs
+from db.session import session_factory
+from db.settings import settings
+from tests.api_keys import answered_unread, code_of
+
+
+def waiting() -> int:
+    """How many stages wait, after whatever tests were before this one."""
+    with session_factory()() as session:
+        return jobs.count_waiting(session, at_most=10**6)
+
+
+@pytest.fixture
+def room_for_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One job more is taken, and then no more."""
+    monkeypatch.setenv("MAINMASK_MAXIMUM_QUEUE_DEPTH", str(waiting() + 1))
+    for cache in (settings, queue_depth):
+        cache.cache_clear()
+    yield
+    monkeypatch.undo()
+    for cache in (settings, queue_depth):
+        cache.cache_clear()
+
+
+def submit(client: TestClient, picture: bytes) -> Any:
+    """A submission, with the queue measured just now."""
+    queue_depth.cache_clear()
+    return client.post("/v1/jobs", files={"image": picture}, data={"description": "a cat"})
+
+
+def test_a_full_queue_takes_no_more(client: TestClient, picture: bytes, room_for_one: None) -> None:
+    """503 with a time to come back, until there are fewer; jobs that are there can be asked for all the while."""
+    job = submit(client, picture).json()
+    refused = submit(client, picture)
+    assert (refused.status_code, code_of(refused.json())) == (503, "queue-full")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert client.post(f"/v1/jobs/{job['id']}/retry").status_code == 503
+    assert client.get(f"/v1/jobs/{job['id']}").status_code == 200
+    assert client.post(f"/v1/jobs/{job['id']}/cancel").status_code == 200
+    assert submit(client, picture).status_code == 202
+
+
+def test_the_image_is_not_read(client: TestClient, picture: bytes, room_for_one: None) -> None:
+    """The refusal needs the request's head alone."""
+    submit(client, picture)
+    queue_depth.cache_clear()
+    refused = answered_unread(create_app(), "POST", "/v1/jobs", [(b"content-type", b"multipart/form-data; boundary=x")])
+    assert (refused.status, refused.code) == (503, "queue-full")
+
+
+def test_the_queue_is_measured_once_a_second(client: TestClient) -> None:
+    """However many ask, Postgres counts once; and no further than it must."""
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    engine = session_factory().kw["bind"]
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        depth = QueueDepth(maximum=10**6)
+        assert not any(depth.is_full() for _ in range(100))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(statements) == 1
+    assert "LIMIT" in statements[0]
