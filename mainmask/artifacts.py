@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from mainmask.client import Artifact, Client
+from mainmask.client import Client
 from mainmask.jobs import Job
+from mainmask.options import Artifact
 
 
 def save(client: Client, job: Job, folder: Path) -> list[Path]:

@@ -1,16 +1,16 @@
 """The Python client of the service's HTTP API."""
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from typing import BinaryIO, Self, TypeVar, Unpack
 
 import httpx
 
 from mainmask.errors import JobFailed, JobTimedOut, QuotaExceeded, ServiceUnreachable
 from mainmask.jobs import Job
 from mainmask.keys import CreatedKey, Key
+from mainmask.options import Artifact, SubmitOptions
 from mainmask.polling import Polling
 from mainmask.transport import Transport
 
@@ -19,8 +19,6 @@ UNREACHABLE_SECONDS = 15.0
 """For how long `wait` puts up with a service that does not answer, because it may be starting again."""
 
 Image = str | Path | bytes | BinaryIO
-Artifact = Literal["mask", "cutout", "overlay"]
-Instances = Literal["best", "all"]
 Item = TypeVar("Item")
 
 
@@ -61,35 +59,31 @@ class Client:
 
     def submit(
         self,
-        image: Image,
+        image: Image | None = None,
         description: str | None = None,
         *,
-        labels: Sequence[str] | None = None,
-        instances: Instances = "best",
-        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> Job:
         """Hand a job in, and return it as it was accepted.
 
         Args:
             image: a path, the file's bytes, or a file opened for reading bytes.
             description: a sentence on the picture; what it names are the candidates for the main object.
-            labels: the candidates themselves, instead of a description.
-            instances: only the best match of the main object, or all.
-            metadata: anything of the caller's own that JSON can hold; the job carries it along.
+            idempotency_key: a text of the caller's own; sent again with the same, the submission is the same job.
+            options: see `SubmitOptions`.
 
         Raises:
+            ValueError: neither an image nor its URL, or both.
             OSError: the image cannot be read.
             RequestRejected: the service refuses it, and says why.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        form: dict[str, Any] = {"instances": instances}
-        if description is not None:
-            form["description"] = description
-        if labels is not None:
-            form["labels"] = list(labels)
-        if metadata is not None:
-            form["metadata"] = json.dumps(metadata)
-        return self._transport.submit(_content(image), form)
+        if (image is None) != ("image_url" in options):
+            raise ValueError("Give either an image or its URL.")
+        fields = {"description": description, **options}
+        said = {name: value for name, value in fields.items() if value is not None}
+        return self._transport.submit(None if image is None else _content(image), said, idempotency_key)
 
     def get(self, job_id: str) -> Job:
         """The job as it is now.
@@ -154,19 +148,17 @@ class Client:
                     return
             polling.pause(retry_after_seconds)
 
-    def segment(  # noqa: PLR0913 - what `submit` and `wait` take
+    def segment(
         self,
-        image: Image,
+        image: Image | None = None,
         description: str | None = None,
         *,
-        labels: Sequence[str] | None = None,
-        instances: Instances = "best",
-        metadata: Mapping[str, Any] | None = None,
         timeout_seconds: float = 300.0,
         on_change: Callable[[Job], None] | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> Job:
         """Submit a job and wait for its result: takes and raises what `submit` and `wait` do."""
-        job = self.submit(image, description, labels=labels, instances=instances, metadata=metadata)
+        job = self.submit(image, description, **options)
         return self.wait(job, timeout_seconds=timeout_seconds, on_change=on_change)
 
     def jobs(self, status: str | None = None) -> Iterator[Job]:

@@ -151,6 +151,8 @@ class Job:
     stages: tuple[Stage, ...]
     result: Result | None
     error: JobError | None
+    reused_from: str | None
+    """The job whose answer this one was given, because it asked the same."""
     document: Mapping[str, Any] = field(repr=False, compare=False)
     """All that the service said, also what has no field here: polygons, run-length codes, models, …"""
 
@@ -175,5 +177,6 @@ class Job:
             stages=tuple(Stage.from_document(stage) for stage in document["stages"]),
             result=Result.from_document(result) if result else None,
             error=JobError.from_document(error) if error else None,
+            reused_from=document.get("reused_from"),
             document=document,
         )

@@ -41,7 +41,10 @@ def _rows(job: Job, files: Sequence[Path], facts: Mapping[str, str]) -> Iterator
         yield (f"{number}. box" if len(instances) > 1 else "box", _box(instance.box))
         yield "mask", _mask(instance)
     yield from facts.items()
-    yield "time", " · ".join(f"{stage.name} {time_of(stage)}" for stage in job.stages)
+    if job.reused_from:
+        yield "time", f"none: it is the answer of job {job.reused_from}, which asked the same"
+    else:
+        yield "time", " · ".join(f"{stage.name} {time_of(stage)}" for stage in job.stages)
     for name, file in zip(["files", *[""] * len(files)], files, strict=False):
         yield name, str(file)
 

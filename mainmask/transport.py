@@ -1,6 +1,7 @@
 """Requests to the service; here httpx's errors and the service's problem documents become the client's own errors."""
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -52,10 +53,13 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def submit(self, image: bytes, form: Mapping[str, Any]) -> Job:
-        """POST /v1/jobs."""
-        response = self._request("POST", "/v1/jobs", files={"image": ("image", image)}, data=form)
-        return _job(response)
+    def submit(self, image: bytes | None, fields: Mapping[str, Any], idempotency_key: str | None) -> Job:
+        """POST /v1/jobs: a form with the image, or JSON without one."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        if image is None:
+            return _job(self._request("POST", "/v1/jobs", json=dict(fields), headers=headers))
+        form = {name: json.dumps(value) if name == "metadata" else value for name, value in fields.items()}
+        return _job(self._request("POST", "/v1/jobs", files={"image": ("image", image)}, data=form, headers=headers))
 
     def job(self, job_id: str) -> tuple[Job, float]:
         """GET /v1/jobs/{id}: the job, and for how many seconds the service asks not to be asked again."""
@@ -106,9 +110,11 @@ class Transport:
         except (KeyError, TypeError, ValueError) as error:
             raise UnexpectedAnswer(str(response.url), f"no page of {what} ({_excerpt(response)})") from error
 
-    def _request(self, method: str, path: str, *, job_id: str = "", **options: Any) -> httpx.Response:
+    def _request(
+        self, method: str, path: str, *, job_id: str = "", headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, headers=self._headers, **options)
+            response = self._http.request(method, path, headers={**self._headers, **(headers or {})}, **options)
             if response.next_request:
                 response = self._follow(response.next_request)
         except httpx.TransportError as error:

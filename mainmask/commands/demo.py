@@ -36,7 +36,7 @@ def demo(data_dir: DataDir = DEFAULT_DATA_DIR, out: Out = Path("mainmask-out/dem
     console = Console()
     with told_plainly(), _local_service(console, data_dir) as url, Client(url) as client:
         console.print(f'A picture and "{SENTENCE}"', soft_wrap=True, highlight=False)
-        submitted = client.submit((SAMPLE / "snowboard.jpg").read_bytes(), SENTENCE)
+        submitted = client.submit((SAMPLE / "snowboard.jpg").read_bytes(), SENTENCE, reuse=False)
         with shown(console) as show:
             job = client.wait(submitted, on_change=show)
         saved = artifacts.save(client, job, out)

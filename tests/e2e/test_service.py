@@ -83,7 +83,16 @@ def test_what_is_no_picture_is_refused_at_the_door(client: Client, data: bytes) 
 
 def test_flower_shows_each_stage_as_a_task(client: Client, stack: Stack) -> None:
     """After a job, Flower lists its three tasks as succeeded, each with the job's id."""
-    job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE)
+    job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE, reuse=False)
     tasks = httpx.get(f"{stack.flower_url}/api/tasks").raise_for_status().json()
     states = {task["name"]: task["state"] for task_id, task in tasks.items() if job.id in task_id}
     assert states == {"classify": "SUCCESS", "detect": "SUCCESS", "segment": "SUCCESS"}
+
+
+def test_the_same_question_is_answered_at_once(client: Client) -> None:
+    """By the models that the worker has announced: no stage runs, and the answer is the first one's."""
+    first = client.segment(SAMPLE / "snowboard.jpg", SENTENCE, reuse=False)
+    second = client.submit(SAMPLE / "snowboard.jpg", SENTENCE)
+    assert (second.status, second.reused_from is not None) == ("succeeded", True)
+    assert second.result == first.result
+    assert client.download(second, "mask") == client.download(first, "mask")

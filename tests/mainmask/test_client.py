@@ -1,6 +1,7 @@
 """The client's requests, answers and errors, against a hand-written service."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from mainmask import (
     ServiceUnreachable,
     UnexpectedAnswer,
 )
+from mainmask.options import SubmitOptions
 from tests.mainmask.fake_service import JOB_ID, FakeService, document, failed, not_found, problem
 
 
@@ -279,3 +281,25 @@ def test_wait_outlasts_a_quota(no_pauses: list[float]) -> None:
     job = client_of(FakeService(document("running"), over, document())).wait(JOB_ID)
     assert job.status == "succeeded"
     assert no_pauses[-1] == 7.0
+
+
+def test_an_image_by_its_url_goes_as_json() -> None:
+    """Without a file there is no form; the options and the key go along."""
+    service = FakeService()
+    options: SubmitOptions = {"image_url": "https://example.com/cat.jpg", "outputs": ["mask"], "priority": "low"}
+    client_of(service).submit(description="a cat", idempotency_key="order-7", **options)
+    assert json.loads(body_of(service)) == {**options, "description": "a cat"}
+    assert service.requests[0].headers["idempotency-key"] == "order-7"
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [(None, {}), (b"x", {"image_url": "https://example.com/cat.jpg"})],
+    ids=["neither", "both"],
+)
+def test_an_image_or_its_url(image: bytes | None, options: SubmitOptions) -> None:
+    """One of them; the mistake is told before anything is sent."""
+    service = FakeService()
+    with pytest.raises(ValueError, match="either an image or its URL"):
+        client_of(service).submit(image, "a cat", **options)
+    assert not service.requests

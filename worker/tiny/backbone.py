@@ -1,5 +1,6 @@
-"""The detector's image backbone, first taught to name what each part of a scene shows."""
+"""Image backbones, first taught to name what each part of a scene shows: a detector's, and a smaller one for SAM."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,34 @@ from worker.tiny.classes import object_classes
 from worker.tiny.dataset import Dataset, batches
 from worker.tiny.training import Learner, Recipe, train
 
-CONFIG = ResNetConfig(
-    embedding_size=32,
-    hidden_sizes=[32, 64, 128, 256],
-    depths=[1, 1, 2, 2],
-    layer_type="basic",
-    out_features=["stage3", "stage4"],
-)
-RECIPE = Recipe(name="backbone", steps=450, learning_rate=2e-3, warm_up_steps=60, average_decay=0.99, weight_decay=0.05)
+
+@dataclass(frozen=True)
+class Backbone:
+    """The widths of one backbone's stages, and how it learns. To name things it must be wide; to outline them, not."""
+
+    widths: tuple[int, int, int, int]
+    recipe: Recipe
+
+    depths = (1, 1, 2, 2)
+
+    @property
+    def config(self) -> ResNetConfig:
+        """With the maps of strides 16 and 32."""
+        return ResNetConfig(
+            embedding_size=self.widths[0],
+            hidden_sizes=list(self.widths),
+            depths=list(self.depths),
+            layer_type="basic",
+            out_features=["stage3", "stage4"],
+        )
+
+
+def _recipe(name: str, steps: int) -> Recipe:
+    return Recipe(name=name, steps=steps, learning_rate=2e-3, warm_up_steps=60, average_decay=0.99, weight_decay=0.05)
+
+
+DETECTOR = Backbone((32, 64, 192, 384), _recipe("backbone", steps=5000))
+SEGMENTER = Backbone((32, 64, 128, 256), _recipe("backbone-small", steps=450))
 BATCH, MOSAIC_SHARE = 32, 0.7
 CELL = 16
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
@@ -30,9 +51,9 @@ DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 class CellHead(nn.Module):
     """Names of cells, from both feature maps."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, widths: tuple[int, ...], classes: int) -> None:
         super().__init__()
-        fine, coarse = CONFIG.hidden_sizes[2:]
+        fine, coarse = widths[2:]
         self.fine, self.coarse = nn.Conv2d(fine, classes, 1), nn.Conv2d(coarse, classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
@@ -55,20 +76,21 @@ def cell_labels(instances: NDArray[np.uint8], labels: NDArray[np.int16], cell: i
     return np.take_along_axis(table, middle.reshape(len(labels), -1).astype(np.int64), 1).reshape(middle.shape)
 
 
-def learner(dataset: Dataset) -> Learner:
+def learner(dataset: Dataset, backbone: Backbone) -> Learner:
     """The backbone, with live batch normalisation, before its first step."""
-    torch.manual_seed(RECIPE.seed)
-    model = ResNetBackbone(CONFIG)
+    seed = backbone.recipe.seed
+    torch.manual_seed(seed)
+    model = ResNetBackbone(backbone.config)
     classes = len(object_classes())
-    head = CellHead(classes + 1)
+    head = CellHead(backbone.widths, classes + 1)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
-        rng = np.random.default_rng((RECIPE.seed, step))
+        rng = np.random.default_rng((seed, step))
         mosaics = round(BATCH * MOSAIC_SHARE)
         indices = np.concatenate(
             [
-                next(batches(len(dataset.images) - dataset.scenes, mosaics, RECIPE.seed, step)) + dataset.scenes,
-                next(batches(dataset.scenes, BATCH - mosaics, RECIPE.seed, step)),
+                next(batches(len(dataset.images) - dataset.scenes, mosaics, seed, step)) + dataset.scenes,
+                next(batches(dataset.scenes, BATCH - mosaics, seed, step)),
             ]
         )
         images, instances, labels = dataset.images[indices], dataset.instances[indices], dataset.labels[indices]
@@ -93,6 +115,7 @@ def learner(dataset: Dataset) -> Learner:
     return Learner(model.to(memory_format=torch.channels_last), head, loss_of)
 
 
-def trained(dataset: Dataset, work: Path) -> nn.Module:
+def trained(dataset: Dataset, work: Path, backbone: Backbone) -> nn.Module:
     """The trained backbone, from `work` or made now."""
-    return train(learner(dataset), RECIPE, work / "backbone.pt", lambda _: None)
+    recipe = backbone.recipe
+    return train(learner(dataset, backbone), recipe, work / f"{recipe.name}.pt", lambda _: None)

@@ -38,7 +38,7 @@ class Plan:
 
 
 # The classifier sees less of each picture and has more names to tell apart, so it gets smaller and more of them.
-SCENES = Plan("scenes", side=256, scenes=24_000, mosaics=4_000, seed=1)
+SCENES = Plan("scenes", side=256, scenes=24_000, mosaics=16_000, seed=1)
 THUMBNAILS = Plan("thumbnails", side=144, scenes=44_000, mosaics=4_000, seed=3)
 
 # Rendered once in the parent; forked workers share the pages.

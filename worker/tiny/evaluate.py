@@ -44,7 +44,7 @@ def ask_service(client: Client) -> Ask:
     """The whole service over HTTP."""
 
     def ask(data: bytes, labels: Sequence[str]) -> Answer:
-        job = client.segment(data, labels=list(labels))
+        job = client.segment(data, labels=list(labels), reuse=False)
         if job.result is None or job.result.main_object is None:
             return "", None
         label = job.result.main_object.label

@@ -60,7 +60,7 @@ def tokenizer() -> BertTokenizer:
 def build(trained_backbone: nn.Module) -> GroundingDinoForObjectDetection:
     """The model before its first step, on a backbone that has learned already."""
     config = GroundingDinoConfig(
-        backbone_config=backbone.CONFIG,
+        backbone_config=backbone.DETECTOR.config,
         text_config=BertConfig(
             vocab_size=VOCABULARY_SIZE,
             hidden_size=96,
@@ -228,5 +228,5 @@ def export(model: GroundingDinoForObjectDetection, folder: Path) -> None:
 def run(work: Path, checkpoints: Path) -> None:
     """Trains the backbone, then the model, and leaves the model in `checkpoints`."""
     dataset = open_dataset(work, SCENES)
-    learning = learner(dataset, backbone.trained(dataset, work))
+    learning = learner(dataset, backbone.trained(dataset, work, backbone.DETECTOR))
     train(learning, RECIPE, work / "grounding-dino.pt", lambda model: export(model, checkpoints / "grounding-dino"))

@@ -17,7 +17,7 @@ from worker.tiny.dataset import SCENES, Dataset, batches, open_dataset
 from worker.tiny.training import Learner, Recipe, train
 
 ARCHITECTURE = SamArchitecture(
-    image_encoder=FeaturePyramid(widths=tuple(backbone.CONFIG.hidden_sizes), depths=tuple(backbone.CONFIG.depths)),
+    image_encoder=FeaturePyramid(backbone.SEGMENTER.widths, backbone.SEGMENTER.depths),
     image_size=SCENES.side,
     prompt_embed_dim=128,
     decoder_num_heads=4,
@@ -151,5 +151,5 @@ def export(model: nn.Module, folder: Path) -> None:
 def run(work: Path, checkpoints: Path) -> None:
     """Trains the backbone, then the model, and leaves the model in `checkpoints`."""
     dataset = open_dataset(work, SCENES)
-    learning = learner(dataset, backbone.trained(dataset, work))
+    learning = learner(dataset, backbone.trained(dataset, work, backbone.SEGMENTER))
     train(learning, RECIPE, work / "sam.pt", lambda model: export(model, checkpoints / "sam"))

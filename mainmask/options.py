@@ -1,0 +1,27 @@
+"""What can be said of a job besides its image and a description."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+Artifact = Literal["mask", "cutout", "overlay"]
+Instances = Literal["best", "all"]
+Priority = Literal["high", "normal", "low"]
+
+
+class SubmitOptions(TypedDict, total=False):
+    """The keyword arguments of `Client.submit` and `Client.segment`."""
+
+    image_url: str
+    """Where the service fetches the image, instead of an image."""
+    labels: Sequence[str] | None
+    """The candidates themselves, instead of a description."""
+    instances: Instances
+    """Only the best match of the main object, or all."""
+    outputs: Sequence[Artifact]
+    """The pictures to make; all unless given."""
+    priority: Priority
+    """Against the caller's other jobs."""
+    reuse: bool
+    """False: don't be content with an earlier answer to the same question, which would be there at once."""
+    metadata: Mapping[str, Any]
+    """Anything of the caller's own that JSON can hold; the job carries it along."""
