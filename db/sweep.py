@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from db.claims import Claim
@@ -37,55 +38,39 @@ def mark_resent(session: Session, name: StageName, silence: timedelta, limit: in
 
     Their messages are to be sent after the commit, with the priorities that are returned.
     """
-    found = (
-        select(Stage.job_id)
-        .where(
-            Stage.status == StageStatus.QUEUED,
-            Stage.name == name,
-            Stage.due_at <= func.clock_timestamp(),
-            Stage.sent_at < func.clock_timestamp() - silence,
-        )
-        .order_by(Stage.sent_at)
+    now = func.clock_timestamp()
+    lost = _waiting(name).where(Stage.due_at <= now, Stage.sent_at < now - silence).order_by(Stage.sent_at).limit(limit)
+    return _mark_sent(session, name, lost)
+
+
+def promote(session: Session, name: StageName, age: timedelta, limit: int) -> list[tuple[UUID, int]]:
+    """The stages that have waited longest for their turn, and longer than `age`, now first in line: priority 0.
+
+    Their messages are to be sent after the commit.
+    """
+    behind = (
+        _waiting(name)
+        .where(Stage.priority > 0, Stage.due_at < func.clock_timestamp() - age)
+        .order_by(Stage.due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("found")
     )
+    return _mark_sent(session, name, behind, priority=0)
+
+
+def _waiting(name: StageName) -> Select[UUID]:
+    return select(Stage.job_id).where(Stage.status == StageStatus.QUEUED, Stage.name == name)
+
+
+def _mark_sent(session: Session, name: StageName, jobs: Select[UUID], **values: Any) -> list[tuple[UUID, int]]:
+    found = jobs.with_for_update(skip_locked=True).cte("found")
     marked = session.execute(
         update(Stage)
         .where(Stage.job_id == found.c.job_id, Stage.name == name)
-        .values(sent_at=func.clock_timestamp())
+        .values(sent_at=func.clock_timestamp(), **values)
         .returning(Stage.job_id, Stage.priority)
         .execution_options(synchronize_session=False)
     )
     return [(row.job_id, row.priority) for row in marked]
-
-
-def promote(session: Session, name: StageName, age: timedelta, limit: int) -> list[UUID]:
-    """The stages that have waited longest for their turn, and longer than `age`, now first in line.
-
-    Their messages are to be sent after the commit, with priority 0.
-    """
-    found = (
-        select(Stage.job_id)
-        .where(
-            Stage.status == StageStatus.QUEUED,
-            Stage.name == name,
-            Stage.priority > 0,
-            Stage.due_at < func.clock_timestamp() - age,
-        )
-        .order_by(Stage.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("found")
-    )
-    promoted = session.scalars(
-        update(Stage)
-        .where(Stage.job_id == found.c.job_id, Stage.name == name)
-        .values(sent_at=func.clock_timestamp(), priority=0)
-        .returning(Stage.job_id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(promoted)
 
 
 def finished_before(session: Session, age: timedelta, limit: int) -> list[UUID]:

@@ -97,8 +97,8 @@ def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
     """
     with sessions.begin() as session:
         promoted = sweep.promote(session, StageName.CLASSIFY, age, limit=1)
-    for job_id in promoted:
-        messages.send(StageName.CLASSIFY, job_id)
+    for job_id, priority in promoted:
+        messages.send(StageName.CLASSIFY, job_id, priority=priority)
     return len(promoted)
 
 
