@@ -10,7 +10,7 @@ from api import problems
 from api.body_limit import BodyLimit
 from api.changes import watching
 from api.pace import PaceKeeper
-from api.routes import batches, health, home, jobs, keys, uploads
+from api.routes import batches, deliveries, health, home, jobs, keys, uploads, webhook_secrets
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -32,10 +32,10 @@ def create_app() -> FastAPI:
         title="mainmask",
         version=version("mainmask"),
         summary="A picture and some words in, the precise mask of the picture's main object out.",
-        openapi_tags=[{"name": name} for name in ("jobs", "batches", "uploads", "keys", "health")],
+        openapi_tags=[{"name": name} for name in ("jobs", "batches", "uploads", "webhooks", "keys", "health")],
     )
     app.include_router(home.router)
-    for guarded in (jobs, batches, uploads, keys):
+    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     problems.install(app)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
@@ -21,11 +20,11 @@ from api.drafts import Draft
 from api.submissions import JsonSubmission, Url, from_json, validated
 from db import batches, reuse
 from db.batches import NewBatch
+from db.documents import batch_document
 from db.errors import MainmaskError
-from db.models import Batch, Job
+from db.models import Job
 from db.session import session_factory
 from db.settings import settings
-from db.states import JobStatus
 
 STORING_THREADS = 8
 
@@ -43,17 +42,6 @@ class BatchSubmission(BaseModel):
     )
     webhook_url: Url | None = Field(None, description="Where to POST to when the last of them has ended.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the batch.")
-
-
-class BatchDocument(BaseModel):
-    """A batch: how far its jobs are. List them by `GET /v1/jobs?batch_id=…`."""
-
-    id: UUID
-    created_at: datetime
-    finished_at: datetime | None = Field(description="When the last of its jobs ended.")
-    total: int
-    counts: dict[JobStatus, int] = Field(description="How many of its jobs are in each state.")
-    metadata: dict[str, Any]
 
 
 def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
@@ -81,7 +69,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
         caller.quotas.check_in_flight(session, caller.tenant, adding=new.remaining)
         batch = batches.create(session, new)
         made = _create_jobs(session, caller, new.id, list(zip(wanted, sources, strict=True)))
-        body = batch_document(session, batch).model_dump(mode="json")
+        body = batch_document(batch, batches.counts(session, batch.id)).model_dump(mode="json")
         accepted = Accepted(HTTPStatus.ACCEPTED, f"/v1/batches/{batch.id}", body)
         if repeatable and not repeatable.keep(session, accepted):
             session.rollback()
@@ -89,18 +77,6 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
     for job in made:
         wake(job)
     return accepted
-
-
-def batch_document(session: Session, batch: Batch) -> BatchDocument:
-    """The document of a batch."""
-    return BatchDocument(
-        id=batch.id,
-        created_at=batch.created_at,
-        finished_at=batch.finished_at,
-        total=batch.total,
-        counts=dict(batches.counts(session, batch.id)),
-        metadata=batch.caller_metadata,
-    )
 
 
 def _drafts(caller: Caller, submission: BatchSubmission) -> list[Draft]:

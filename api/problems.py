@@ -27,6 +27,7 @@ from api.errors import (
 from db.errors import (
     ArtifactNotFound,
     BatchNotFound,
+    DeliveryNotFound,
     IdempotencyKeyReused,
     ImageOutOfShape,
     ImageTooLarge,
@@ -50,6 +51,7 @@ STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     ArtifactNotFound: HTTPStatus.NOT_FOUND,
     BatchNotFound: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     ImageOutOfShape: HTTPStatus.UNPROCESSABLE_ENTITY,
     ImageTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from db import deliveries
 from db.errors import BatchNotFound
 from db.models import Batch, Job
 from db.states import JobStatus
@@ -31,6 +33,8 @@ def create(session: Session, new: NewBatch) -> Batch:
     batch = Batch(**asdict(new), finished_at=finished_at)
     session.add(batch)
     session.flush()
+    if not new.remaining:
+        deliveries.batch_completed(session, batch)
     session.refresh(batch, ["finished_at"])
     return batch
 
@@ -51,15 +55,18 @@ def counts(session: Session, batch_id: UUID) -> Mapping[JobStatus, int]:
 
 def job_ended(session: Session, job_id: UUID) -> None:
     """One job less to wait for; the batch is finished with the last."""
-    session.execute(
+    batch = session.scalar(
         update(Batch)
         .where(Batch.id == _batch_of(job_id))
         .values(
             remaining=Batch.remaining - 1,
             finished_at=case((Batch.remaining == 1, func.clock_timestamp()), else_=Batch.finished_at),
         )
-        .execution_options(synchronize_session=False)
+        .returning(Batch)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
+    if batch is not None and batch.remaining == 0:
+        deliveries.batch_completed(session, batch)
 
 
 def job_resumed(session: Session, job_id: UUID) -> None:
@@ -70,6 +77,20 @@ def job_resumed(session: Session, job_id: UUID) -> None:
         .values(remaining=Batch.remaining + 1, finished_at=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def expire(session: Session, age: timedelta, limit: int) -> int:
+    """Remove those that were finished longer ago than `age` and have no jobs any more; returns how many."""
+    found = (
+        select(Batch.id)
+        .where(Batch.finished_at < func.clock_timestamp() - age, ~exists().where(Job.batch_id == Batch.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removed = session.scalars(
+        delete(Batch).where(Batch.id.in_(found)).returning(Batch.id).execution_options(synchronize_session=False)
+    )
+    return len(removed.all())
 
 
 def _batch_of(job_id: UUID) -> Any:

@@ -1,6 +1,9 @@
-"""The job document: what every answer of the API, and every webhook, says of a job. Built here and nowhere else."""
+"""The documents of jobs and batches: what every answer of the API, and every webhook, says of them.
 
-from collections.abc import Collection
+Built here and nowhere else.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from db.keys import artifact_key
-from db.models import Instance, Job, Stage
+from db.models import Batch, Instance, Job, Stage
 from db.outlook import Outlook
 from db.states import Artifact, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
 
@@ -147,6 +150,29 @@ class JobDocument(BaseModel):
     batch_id: UUID | None
     reused_from: UUID | None = Field(description="The job whose answer to the same question this is.")
     metadata: dict[str, Any]
+
+
+class BatchDocument(BaseModel):
+    """A batch: how far its jobs are. List them by `GET /v1/jobs?batch_id=…`."""
+
+    id: UUID
+    created_at: datetime
+    finished_at: datetime | None = Field(description="When the last of its jobs ended.")
+    total: int
+    counts: dict[JobStatus, int] = Field(description="How many of its jobs are in each state.")
+    metadata: dict[str, Any]
+
+
+def batch_document(batch: Batch, counts: Mapping[JobStatus, int]) -> BatchDocument:
+    """The document of a batch, with its `db.batches.counts`."""
+    return BatchDocument(
+        id=batch.id,
+        created_at=batch.created_at,
+        finished_at=batch.finished_at,
+        total=batch.total,
+        counts=dict(counts),
+        metadata=batch.caller_metadata,
+    )
 
 
 def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) -> JobDocument:

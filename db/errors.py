@@ -233,6 +233,15 @@ class BatchNotFound(MainmaskError):
         super().__init__(f"There is no batch {batch_id}.")
 
 
+class DeliveryNotFound(MainmaskError):
+    """No delivery of the caller's has this id."""
+
+    code = "delivery-not-found"
+
+    def __init__(self, delivery_id: object) -> None:
+        super().__init__(f"There is no delivery {delivery_id}.")
+
+
 class IdempotencyKeyReused(MainmaskError):
     """The key was used for another request."""
 

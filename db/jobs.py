@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, selectinload
 
-from db import batches
+from db import batches, deliveries
 from db.errors import JobNotFound
 from db.keys import earliest_id
 from db.models import JSON, Job, Stage
@@ -304,6 +304,7 @@ def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, *
     if not _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values):
         return False
     batches.job_ended(session, job_id)
+    deliveries.job_ended(session, job_id, target)
     return True
 
 

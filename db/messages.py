@@ -10,6 +10,11 @@ from db.settings import Settings, settings
 from db.states import StageName
 
 VISIBILITY_TIMEOUT_SECONDS = 3600
+DELIVER = "deliver"
+"""The task that attempts one delivery of a webhook."""
+WEBHOOKS = "webhooks"
+"""Its queue: never a GPU worker's."""
+REPEATED_PRIORITY = 5
 PRIORITIES = tuple(range(10))
 """0 is taken first. Kombu keeps a Redis list for each; that of 0 has the queue's own name."""
 
@@ -68,11 +73,29 @@ def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0, priority: 
     return True
 
 
-def waiting(stage: StageName) -> int:
-    """How many messages lie in the stage's queue; raises kombu's `OperationalError` when Redis doesn't answer."""
+def send_delivery(delivery_id: UUID, attempts: int = 0) -> bool:
+    """Have a delivery attempted, after its row is committed; False when Redis can't be reached.
+
+    Those that were attempted before wait behind those that were not.
+    """
+    try:
+        _sender().send_task(
+            DELIVER,
+            args=[str(delivery_id)],
+            queue=WEBHOOKS,
+            task_id=f"{DELIVER}-{delivery_id}",
+            priority=REPEATED_PRIORITY if attempts else 0,
+        )
+    except OperationalError:
+        return False
+    return True
+
+
+def waiting(queue: str) -> int:
+    """How many messages lie in the queue, such as a stage's; raises kombu's `OperationalError` without Redis."""
     with _sender().connection_for_write() as connection, connection._reraise_as_library_errors():
         # Not passively: a queue is a Redis list, which isn't there while it is empty.
-        declared = connection.default_channel.queue_declare(queue=stage)
+        declared = connection.default_channel.queue_declare(queue=queue)
         return int(declared.message_count)
 
 

@@ -178,7 +178,7 @@ class Batch(Base):
     """Jobs that were submitted in one call."""
 
     __tablename__ = "batches"
-    __table_args__ = (Index("ix_batches_tenant_id", "tenant", "id"),)
+    __table_args__ = (Index("ix_batches_tenant_id", "tenant", "id"), Index("ix_batches_finished_at", "finished_at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(_TENANT)
@@ -255,6 +255,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_due", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_deliveries_line", "receiver", "attempts", "due_at", postgresql_where=text("status = 'pending'")),
         Index("ix_deliveries_job_id", "job_id"),
         Index("ix_deliveries_batch_id", "batch_id"),
     )
@@ -276,6 +277,8 @@ class Delivery(Base):
     lease_expires_at: Mapped[datetime | None]
     """Set while an attempt runs."""
     due_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    """When its message was sent, until it is taken; None: it waits in its receiver's line."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     finished_at: Mapped[datetime | None]
 
@@ -292,7 +295,8 @@ class DeliveryAttempt(Base):
     delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
-    duration_ms: Mapped[int]
+    duration_ms: Mapped[int | None]
+    """None while it runs, and where the process that ran it was lost."""
     status_code: Mapped[int | None]
     answer: Mapped[str | None] = mapped_column(Text)
     """The first bytes of it, as text."""

@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     outgoing_allowed_ports: Annotated[frozenset[Port], *CommaSeparated] = frozenset({80, 443, 8080, 8443})
     """The ports that callers' URLs may name; with commas between them."""
 
+    webhook_deadline_seconds: float = 15
+    """How long one attempt to deliver a webhook may take in all."""
+    webhook_attempts_per_receiver: int = Field(4, ge=1)
+    """How many attempts may run at once against one host and port: a dead one holds no more threads than that."""
+    webhook_secret_overlap_hours: float = 24
+    """How long a signing secret goes on signing once there is a newer one."""
+
     maximum_queue_depth: int = Field(100_000, ge=0)
     """How many stages, of all jobs, may wait for a worker before no more jobs are taken; 0 takes none."""
     maximum_image_bytes: int = 32 * 1024 * 1024

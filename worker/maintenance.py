@@ -50,6 +50,11 @@ def run_sweep() -> None:
     sweep.take_over(session_factory(), watch)
     sweep.resend(session_factory(), timedelta(seconds=settings().resend_after_seconds))
     sweep.promote(session_factory(), timedelta(seconds=settings().promote_after_seconds))
+    sweep.send_deliveries(
+        session_factory(),
+        timedelta(seconds=settings().resend_after_seconds),
+        settings().webhook_attempts_per_receiver,
+    )
 
 
 def run_expire() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import claims, idempotency, jobs, messages, sweep, uploads
+from db import batches, claims, deliveries, idempotency, jobs, messages, signing, sweep, uploads
 from db.claims import Claim
 from db.errors import WorkerLost
 from db.keys import job_prefix, upload_key
@@ -102,16 +102,37 @@ def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
     return len(promoted)
 
 
+def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, most_in_flight: int) -> int:
+    """Send the messages of webhooks that are due, as many as their receivers have room for; returns how many.
+
+    No more than their queue drains: while nobody takes them, they don't pile up.
+    """
+    try:
+        waiting = messages.waiting(messages.WEBHOOKS)
+    except OperationalError as error:
+        logger.warning("Redis does not answer, so nothing can be sent: %s", error)
+        return 0
+    if waiting >= BATCH:
+        return 0
+    with sessions.begin() as session:
+        due = deliveries.mark_due(session, silence, most_in_flight, BATCH - waiting)
+    for delivery_id, attempts in due:
+        messages.send_delivery(delivery_id, attempts)
+    return len(due)
+
+
 def expire(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:
-    """Remove jobs that ended longer ago than `age`, with their objects; returns how many."""
+    """Remove jobs that ended longer ago than `age`, with their objects, and batches without jobs; returns how many."""
     removed = 0
     while batch := _expire_batch(sessions, store, age):
         removed += batch
+    with sessions.begin() as session:
+        batches.expire(session, age, BATCH)
     return removed
 
 
 def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:
-    """Remove uploads and idempotent answers whose time is over."""
+    """Remove uploads, idempotent answers and signing secrets whose time is over."""
     with sessions.begin() as session:
         upload_ids = uploads.expired(session, BATCH)
         for upload_id in upload_ids:
@@ -119,6 +140,7 @@ def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:
         uploads.forget(session, upload_ids)
     with sessions.begin() as session:
         idempotency.forget_expired(session, BATCH)
+        signing.forget_expired(session)
 
 
 def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.admission import ADMISSION
-from api.batches import BatchDocument, BatchSubmission, accept_batch, batch_document
+from api.batches import BatchSubmission, accept_batch
 from api.callers import CallerOf
 from api.errors import UnsupportedMediaType
 from api.guards import needs
@@ -16,6 +16,7 @@ from api.problems import responses
 from api.submissions import parse_json
 from db import batches
 from db.api_keys import Scope
+from db.documents import BatchDocument, batch_document
 from db.session import session_factory
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
@@ -62,4 +63,5 @@ async def submit(request: Request, caller: CallerOf, idempotency_key: Idempotenc
 def show(batch_id: UUID, caller: CallerOf) -> BatchDocument:
     """How far the batch's jobs are."""
     with session_factory()() as session:
-        return batch_document(session, batches.find(session, caller.tenant, batch_id))
+        batch = batches.find(session, caller.tenant, batch_id)
+        return batch_document(batch, batches.counts(session, batch_id))

@@ -1,4 +1,4 @@
-"""Mainmask's own processes: the migrations, the API, the workers, beat and Flower."""
+"""Mainmask's own processes: the migrations, the API, the workers, webhooks, beat and Flower."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -13,6 +13,8 @@ from mainmask.stack.program import Program
 WORKER_CONCURRENCY = 4
 """Jobs in flight in the one worker, which share its models; the model calls themselves are batched."""
 QUEUES = "classify,detect,segment"
+WEBHOOK_CONCURRENCY = 32
+"""Attempts to deliver webhooks at once; they wait for receivers, and cost next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Services:
         options = ["--concurrency=1", "--queues=maintenance", "--pool=threads", "--hostname=maintenance@%h"]
         arguments = ["celery", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
         return self._program("maintenance", arguments, ready=lambda: True)
+
+    def webhooks(self) -> Program:
+        """The worker that delivers webhooks; apart from the others, because receivers may be slow."""
+        options = [f"--concurrency={WEBHOOK_CONCURRENCY}", "--queues=webhooks", "--pool=threads"]
+        arguments = ["celery", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
+        return self._program("webhooks", [*arguments, "--hostname=webhooks@%h"], ready=lambda: True)
 
     def beat(self, schedule_file: Path) -> Program:
         """Tells the maintenance worker when it is time."""

@@ -84,6 +84,7 @@ class Stack:
             services.api(api_port),
             services.worker(self._folder / "run" / "worker.ready"),
             services.maintenance(),
+            services.webhooks(),
             services.beat(self._folder / "run" / "beat-schedule"),
             services.flower(flower_port),
         )

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     op.create_index("ix_batches_tenant_id", "batches", ["tenant", "id"], unique=False)
+    op.create_index("ix_batches_finished_at", "batches", ["finished_at"], unique=False)
     op.create_table(
         "disabled_receivers",
         sa.Column("tenant", sa.String(length=64), nullable=False),
@@ -134,6 +135,7 @@ def upgrade() -> None:
         sa.Column("token", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -149,12 +151,19 @@ def upgrade() -> None:
         "ix_deliveries_due", "deliveries", ["due_at"], unique=False, postgresql_where=sa.text("status = 'pending'")
     )
     op.create_index("ix_deliveries_job_id", "deliveries", ["job_id"], unique=False)
+    op.create_index(
+        "ix_deliveries_line",
+        "deliveries",
+        ["receiver", "attempts", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+    )
     op.create_table(
         "delivery_attempts",
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
         sa.Column("status_code", sa.Integer(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -265,6 +274,7 @@ def downgrade() -> None:
     op.drop_index("ix_stages_line", table_name="stages", postgresql_where=sa.text("status = 'queued'"))
     op.drop_column("stages", "priority")
     op.drop_table("delivery_attempts")
+    op.drop_index("ix_deliveries_line", table_name="deliveries", postgresql_where=sa.text("status = 'pending'"))
     op.drop_index("ix_deliveries_job_id", table_name="deliveries")
     op.drop_index("ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("status = 'pending'"))
     op.drop_index("ix_deliveries_batch_id", table_name="deliveries")
@@ -277,6 +287,7 @@ def downgrade() -> None:
     op.drop_index("ix_idempotent_answers_expires_at", table_name="idempotent_answers")
     op.drop_table("idempotent_answers")
     op.drop_table("disabled_receivers")
+    op.drop_index("ix_batches_finished_at", table_name="batches")
     op.drop_index("ix_batches_tenant_id", table_name="batches")
     op.drop_table("batches")
     op.drop_index("ix_api_keys_tenant", table_name="api_keys")

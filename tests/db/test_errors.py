@@ -30,6 +30,7 @@ ALL = [
     errors.ImageOutOfShape("is 20000 pixels long", "16384 pixels a side"),
     errors.UploadNotFound("0199"),
     errors.BatchNotFound("0199"),
+    errors.DeliveryNotFound("0199"),
     errors.IdempotencyKeyReused("order-7"),
 ]
 

@@ -16,7 +16,7 @@ import pytest
 from mainmask.exit_codes import ExitCode
 from tests.mainmask.stack.programs import children_in, environment_of, is_alive, wait_for
 
-CHILDREN = {"postgres", "redis", "s3", "api", "worker", "maintenance", "beat", "flower"}
+CHILDREN = {"postgres", "redis", "s3", "api", "worker", "maintenance", "webhooks", "beat", "flower"}
 
 # `python -m` looks into the current folder first, so that these run instead of what is installed.
 STAND_INS = {

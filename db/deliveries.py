@@ -1,0 +1,382 @@
+"""The outbox: what webhooks are to tell, written in the very transaction in which it happens.
+
+Nothing here commits. An attempt is claimed like a stage: with a lease and a fencing token, by Postgres's own clock.
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, event, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, selectinload
+from uuid_utils.compat import uuid7
+
+from db import messages
+from db.errors import DeliveryNotFound
+from db.models import Batch, Delivery, DeliveryAttempt, DisabledReceiver, Job
+from db.states import DeliveryStatus, Event, JobStatus
+
+logger = logging.getLogger(__name__)
+
+GONE = "the receiver answered 410 Gone, so nothing more is sent to this URL until a redelivery succeeds"
+LOST = "the process that ran this attempt was lost: whether the receiver got it isn't known"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+LOCK_CLASS = 4201
+"""Of the advisory locks on receivers: any number that no other lock has."""
+
+_CREATED = "deliveries.created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to one attempt, and what it is about. `attempt` counts from 1."""
+
+    delivery_id: UUID
+    token: int
+    attempt: int
+    tenant: str
+    event: Event
+    url: str
+    receiver: str
+    job_id: UUID | None
+    batch_id: UUID | None
+    happened_at: datetime
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How an attempt went: what the receiver said, or why it said nothing."""
+
+    duration_ms: int
+    status_code: int | None = None
+    answer: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows from an attempt: an end, or (`pending`) another one after the delay."""
+
+    status: DeliveryStatus
+    delay_seconds: float = 0
+    reason: str | None = None
+
+
+def job_ended(session: Session, job_id: UUID, status: JobStatus) -> None:
+    """Tell of a job's end, if its caller wants to hear of it."""
+    job = session.execute(select(Job.tenant, Job.webhook_url, Job.webhook_events).where(Job.id == job_id)).one()
+    happened = Event(f"job.{status}")
+    if job.webhook_url is not None and (job.webhook_events is None or happened in job.webhook_events):
+        _create(session, job.tenant, happened, job.webhook_url, job_id=job_id)
+
+
+def batch_completed(session: Session, batch: Batch) -> None:
+    """Tell that a batch's last job has ended, if its caller wants to hear of it."""
+    if batch.webhook_url is not None:
+        _create(session, batch.tenant, Event.BATCH_COMPLETED, batch.webhook_url, batch_id=batch.id)
+
+
+def _create(session: Session, tenant: str, happened: Event, url: str, **subject: UUID) -> None:
+    is_gone = session.get(DisabledReceiver, (tenant, url)) is not None
+    delivery = Delivery(
+        id=uuid7(),
+        tenant=tenant,
+        event=happened,
+        url=url,
+        receiver=receiver(url),
+        status=DeliveryStatus.DISABLED if is_gone else DeliveryStatus.PENDING,
+        reason=GONE if is_gone else None,
+        due_at=func.clock_timestamp(),
+        sent_at=func.clock_timestamp(),
+        finished_at=func.clock_timestamp() if is_gone else None,
+        **subject,
+    )
+    session.add(delivery)
+    session.flush()
+    if not is_gone:
+        session.info.setdefault(_CREATED, []).append(delivery.id)
+
+
+# Whoever ends a job, and in which process, its webhook is on its way as soon as that is committed.
+@event.listens_for(Session, "after_commit")
+def _wake(session: Session) -> None:
+    for delivery_id in session.info.pop(_CREATED, []):
+        try:
+            messages.send_delivery(delivery_id)
+        except Exception:
+            # The commit stands; an error here would look as if it had failed. The sweep sends it.
+            logger.exception("delivery %s could not be sent to the queue", delivery_id)
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop(_CREATED, None)
+
+
+def receiver(url: str) -> str:
+    """Host and port of a URL that was checked when it came in."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return url  # never in the way of a job's end: the request will be refused for it
+    return f"{host}:{port or DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+
+def take(session: Session, delivery_id: UUID, lease: timedelta, most_in_flight: int) -> Claim | None:
+    """Take a delivery that is due, count the attempt and note its beginning.
+
+    Of one receiver at most so many attempts run at once. One that comes while they do stays in its receiver's line:
+    whoever ends an attempt calls the next (`next_in_line`). Returns None when nothing was taken.
+    """
+    where = session.scalar(select(Delivery.receiver).where(Delivery.id == delivery_id))
+    if where is None:
+        return None
+    # One claim at a time counts and takes; the lock is let go by the commit, long before the request.
+    session.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, func.hashtext(where))))
+    if _in_flight(session, where) >= most_in_flight:
+        session.execute(_update().where(Delivery.id == delivery_id, *_is_waiting()).values(sent_at=None))
+        return None
+    row = session.execute(
+        _update()
+        .where(Delivery.id == delivery_id, *_is_waiting())
+        .values(
+            attempts=Delivery.attempts + 1,
+            token=Delivery.token + 1,
+            lease_expires_at=func.clock_timestamp() + lease,
+            sent_at=None,
+        )
+        .returning(
+            Delivery.token,
+            Delivery.attempts.label("attempt"),
+            Delivery.tenant,
+            Delivery.event,
+            Delivery.url,
+            Delivery.receiver,
+            Delivery.job_id,
+            Delivery.batch_id,
+            Delivery.created_at.label("happened_at"),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    claim = Claim(delivery_id=delivery_id, **row._mapping)
+    _begin_attempt(session, claim)
+    return claim
+
+
+def _begin_attempt(session: Session, claim: Claim) -> None:
+    session.execute(
+        update(DeliveryAttempt)
+        .where(
+            DeliveryAttempt.delivery_id == claim.delivery_id,
+            DeliveryAttempt.duration_ms.is_(None),
+            DeliveryAttempt.error.is_(None),
+        )
+        .values(error=LOST)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        insert(DeliveryAttempt).values(
+            delivery_id=claim.delivery_id, number=claim.attempt, started_at=func.clock_timestamp()
+        )
+    )
+
+
+def _in_flight(session: Session, where: str) -> int:
+    query = select(func.count()).where(
+        Delivery.receiver == where,
+        Delivery.status == DeliveryStatus.PENDING,
+        Delivery.lease_expires_at > func.clock_timestamp(),
+    )
+    return session.scalar(query) or 0
+
+
+def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bool:
+    """Note how the attempt went, and take the step; False when the claim was lost to another attempt.
+
+    A success enables a URL that was gone; 410 (a step to `disabled`) ends all that waits for that URL.
+    """
+    session.execute(
+        update(DeliveryAttempt)
+        .where(DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt)
+        .values(
+            duration_ms=answered.duration_ms,
+            status_code=answered.status_code,
+            answer=answered.answer,
+            error=answered.error,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    is_over = step.status is not DeliveryStatus.PENDING
+    moved = session.execute(
+        _update()
+        .where(
+            Delivery.id == claim.delivery_id,
+            Delivery.token == claim.token,
+            Delivery.status == DeliveryStatus.PENDING,
+        )
+        .values(
+            status=step.status,
+            reason=step.reason,
+            lease_expires_at=None,
+            due_at=func.clock_timestamp() + timedelta(seconds=step.delay_seconds),
+            sent_at=None,
+            finished_at=func.clock_timestamp() if is_over else None,
+        )
+        .returning(Delivery.id)
+    ).first()
+    if moved is None:
+        return False
+    if step.status is DeliveryStatus.SUCCEEDED:
+        session.execute(delete(DisabledReceiver).where(*_is_url(DisabledReceiver, claim)))
+    elif step.status is DeliveryStatus.DISABLED:
+        _disable(session, claim)
+    return True
+
+
+def _disable(session: Session, claim: Claim) -> None:
+    gone = insert(DisabledReceiver).values(tenant=claim.tenant, url=claim.url)
+    session.execute(gone.on_conflict_do_nothing())
+    # Locked ones are another attempt's, which will hear the same; waiting for them could go in a circle.
+    waiting = (
+        select(Delivery.id)
+        .where(
+            Delivery.receiver == claim.receiver,
+            *_is_url(Delivery, claim),
+            Delivery.status == DeliveryStatus.PENDING,
+            _is_not_leased(),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(
+        _update()
+        .where(Delivery.id.in_(waiting))
+        .values(
+            status=DeliveryStatus.DISABLED,
+            reason=GONE,
+            lease_expires_at=None,
+            sent_at=None,
+            finished_at=func.clock_timestamp(),
+        )
+    )
+
+
+def next_in_line(session: Session, where: str) -> list[tuple[UUID, int]]:
+    """The receiver's next delivery that is due and has no message on its way, with its attempts so far.
+
+    It is marked as sent: the message is to be sent after the commit. First attempts come before repeated ones.
+    """
+    found = (
+        select(Delivery.id)
+        .where(Delivery.receiver == where, *_is_waiting(), Delivery.sent_at.is_(None))
+        .order_by(Delivery.attempts, Delivery.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return _mark_sent(session, found)
+
+
+def mark_due(session: Session, silence: timedelta, most_in_flight: int, limit: int) -> list[tuple[UUID, int]]:
+    """Deliveries that are due, now marked as sent, with their attempts so far.
+
+    Of each receiver no more than it may have in flight, less those that are, or whose messages are on their way
+    (sent within `silence`): a dead receiver's thousands stay where they are. Receivers take turns, and first attempts
+    come before repeated ones.
+    """
+    stale = or_(Delivery.sent_at.is_(None), Delivery.sent_at < func.clock_timestamp() - silence)
+    busy = (
+        select(Delivery.receiver, func.count().label("count"))
+        .where(
+            Delivery.status == DeliveryStatus.PENDING,
+            or_(Delivery.lease_expires_at > func.clock_timestamp(), ~stale),
+        )
+        .group_by(Delivery.receiver)
+        .subquery()
+    )
+    place = func.row_number().over(partition_by=Delivery.receiver, order_by=(Delivery.attempts, Delivery.due_at))
+    line = select(Delivery.id, Delivery.receiver, place.label("place")).where(*_is_waiting(), stale).subquery()
+    found = (
+        select(Delivery.id)
+        .join(line, line.c.id == Delivery.id)
+        .outerjoin(busy, busy.c.receiver == line.c.receiver)
+        .where(line.c.place <= most_in_flight - func.coalesce(busy.c.count, 0))
+        .order_by(line.c.place, Delivery.attempts, Delivery.due_at)
+        .limit(limit)
+        .with_for_update(of=Delivery, skip_locked=True)
+    )
+    return _mark_sent(session, found)
+
+
+def _mark_sent(session: Session, found: Any) -> list[tuple[UUID, int]]:
+    cte = found.cte("found")
+    marked = session.execute(
+        _update()
+        .where(Delivery.id == cte.c.id)
+        .values(sent_at=func.clock_timestamp())
+        .returning(Delivery.id, Delivery.attempts)
+    )
+    return [(row.id, row.attempts) for row in marked]
+
+
+def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
+    """Have a delivery sent again now, whatever became of it; its attempts go on counting.
+
+    The message is to be sent after the commit. Raises `DeliveryNotFound`, for another tenant's too.
+    """
+    session.execute(
+        _update()
+        .where(Delivery.id == delivery_id, Delivery.tenant == tenant)
+        .values(
+            status=DeliveryStatus.PENDING,
+            reason=None,
+            due_at=func.clock_timestamp(),
+            sent_at=func.clock_timestamp(),
+            finished_at=None,
+        )
+    )
+    return find(session, tenant, delivery_id)
+
+
+def find(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
+    """The tenant's own delivery with its attempts; raises `DeliveryNotFound`, for another's too."""
+    found = _load(session, Delivery.tenant == tenant, Delivery.id == delivery_id)
+    if not found:
+        raise DeliveryNotFound(delivery_id)
+    return found[0]
+
+
+def of_job(session: Session, job_id: UUID) -> list[Delivery]:
+    """All of one job with their attempts, the newest first."""
+    return _load(session, Delivery.job_id == job_id)
+
+
+def of_batch(session: Session, batch_id: UUID) -> list[Delivery]:
+    """All of one batch with their attempts, the newest first; those of its jobs are the jobs' own."""
+    return _load(session, Delivery.batch_id == batch_id)
+
+
+def _load(session: Session, *conditions: ColumnElement[bool]) -> list[Delivery]:
+    query = select(Delivery).where(*conditions).options(selectinload(Delivery.tries)).order_by(Delivery.id.desc())
+    return list(session.scalars(query))
+
+
+def _update() -> Any:
+    return update(Delivery).execution_options(synchronize_session=False)
+
+
+def _is_not_leased() -> ColumnElement[bool]:
+    return or_(Delivery.lease_expires_at.is_(None), Delivery.lease_expires_at < func.clock_timestamp())
+
+
+def _is_waiting() -> Collection[ColumnElement[bool]]:
+    return Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.clock_timestamp(), _is_not_leased()
+
+
+def _is_url(table: type[Delivery | DisabledReceiver], claim: Claim) -> Collection[ColumnElement[bool]]:
+    return table.tenant == claim.tenant, table.url == claim.url

@@ -1,0 +1,92 @@
+"""One attempt: claim, build, sign, POST, record."""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import deliveries, messages, signing
+from db.deliveries import Answered, Claim, Step
+from db.documents import UrlSigner
+from db.errors import MainmaskError
+from worker.outgoing.client import OutgoingClient
+from worker.webhooks import message, policy
+
+logger = logging.getLogger(__name__)
+
+ANSWER_BYTES = 1024
+"""Of a receiver's answer are kept."""
+LEASE_PER_DEADLINE = 2
+"""The deadline bounds the request; as long again is left for what is before and after it."""
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """What attempts need; shared by threads."""
+
+    sessions: sessionmaker[Session]
+    client: OutgoingClient
+    signer: UrlSigner
+    deadline_seconds: float
+    most_in_flight: int
+    """Per receiver."""
+
+    def deliver(self, delivery_id: UUID) -> None:
+        """Attempt a delivery, if it is due and its receiver has room; then wake the next one of that receiver's."""
+        lease = timedelta(seconds=LEASE_PER_DEADLINE * self.deadline_seconds)
+        with self.sessions.begin() as session:
+            claim = deliveries.take(session, delivery_id, lease, self.most_in_flight)
+        if claim is None:
+            logger.info("delivery %s is not due, or waits in its receiver's line: nothing to do", delivery_id)
+            return
+        answered, step = self._attempt(claim)
+        self._record(claim, answered, step)
+
+    def _attempt(self, claim: Claim) -> tuple[Answered, Step]:
+        started = time.monotonic()
+        try:
+            return self._post(claim)
+        except DBAPIError:
+            raise
+        except Exception as error:
+            # Recorded whatever it is, lest it be tried every few seconds for ever.
+            if not isinstance(error, MainmaskError):
+                logger.exception("delivery %s: attempt %d failed unexpectedly", claim.delivery_id, claim.attempt)
+            answered = Answered(_ms(time.monotonic() - started), error=policy.said(error))
+            return answered, policy.after_error(claim.attempt, error)
+
+    def _post(self, claim: Claim) -> tuple[Answered, Step]:
+        with self.sessions.begin() as session:
+            content = message.payload(session, claim, self.signer)
+            secrets = [found.secret for found in signing.valid(session, claim.tenant)]
+        now = datetime.now(UTC)
+        answer = self.client.post(
+            claim.url,
+            content=content,
+            headers=message.headers(claim.delivery_id, content, secrets, now),
+            deadline_seconds=self.deadline_seconds,
+            answer_bytes=ANSWER_BYTES,
+        )
+        answered = Answered(_ms(answer.duration_seconds), answer.status, _text(answer.head))
+        return answered, policy.after_answer(claim.attempt, answer.status, answer.headers, datetime.now(UTC))
+
+    def _record(self, claim: Claim, answered: Answered, step: Step) -> None:
+        with self.sessions.begin() as session:
+            if not deliveries.record(session, claim, answered, step):
+                logger.warning("delivery %s: attempt %d came too late", claim.delivery_id, claim.attempt)
+            following = deliveries.next_in_line(session, claim.receiver)
+        for delivery_id, attempts in following:
+            messages.send_delivery(delivery_id, attempts)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _text(head: bytes) -> str:
+    """What Postgres can keep of it: no NUL, and no half of a character at its end."""
+    return head.decode("utf-8", errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
