@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
+import httpx
 from PIL import Image, ImageDraw
 from sqlalchemy.exc import DBAPIError
 
@@ -33,13 +35,17 @@ from mainmask.stack.s3 import S3
 from mainmask.stack.services import Services
 from mainmask.stack.settings import settings
 from tests.faults import audit
+from tests.faults.receiver import Receiver
 
 WORKERS = ("worker-1", "worker-2")
 ARTIFACTS = ("mask", "cutout", "overlay")
 
 
 class Site:
-    """Postgres, Redis, S3, API, two workers, the maintenance worker and beat, each to be killed and started by name."""
+    """Postgres, Redis, S3, API, two workers, maintenance, webhooks and beat, each to be killed and started by name.
+
+    Every job has a webhook to a receiver in the test's own process.
+    """
 
     def __init__(self, folder: Path, places: Mapping[str, Path] | None = None) -> None:
         """`places` of the servers' files are in `folder` unless said otherwise."""
@@ -53,7 +59,14 @@ class Site:
         )
         self.audit = folder / "audit"
         """What the workers have taken and completed: see `audit.py`."""
-        self.environment = {**settings(*servers), audit.VARIABLE: str(self.audit.resolve())}
+        self.receiver = Receiver()
+        self.environment = {
+            **settings(*servers),
+            audit.VARIABLE: str(self.audit.resolve()),
+            "MAINMASK_OUTGOING_ALLOWED_HOSTS": self.receiver.address,
+            # What a killed process held is attempted again after twice this.
+            "MAINMASK_WEBHOOK_DEADLINE_SECONDS": "5",
+        }
         services = Services(self.environment)
         api_port = free_port()
         self.url = f"http://{LOOPBACK}:{api_port}"
@@ -63,19 +76,23 @@ class Site:
             _through(services.api(api_port), "api.app:create_app", "tests.faults.faulty_api:create_app"),
             *(_worker(services, folder, name) for name in WORKERS),
             services.maintenance(),
+            services.webhooks(),
             services.beat(folder / "beat-schedule"),
         ]
         self._programs = {program.name: program for program in programs}
         self._processes: dict[str, Process] = {}
         self.accepted: list[str] = []
+        self._numbers = count()
 
     def __enter__(self) -> Self:
         with ExitStack() as cleanup:
+            cleanup.enter_context(self.receiver)
             cleanup.callback(self.stop_all)
             for name in ("postgres", "redis", "s3"):
                 self.start(name)
             self._migrate()
             self.start_all()
+            self.receiver.secret = _signing_secret(self.url)
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -143,15 +160,20 @@ class Site:
         with Client(self.url) as client:
             try:
                 metadata = {"fault": fault, "number": number}
-                return client.submit(picture(number), labels=["apple", "key"], metadata=metadata).id
+                return client.submit(
+                    picture(next(self._numbers)),
+                    labels=["apple", "key"],
+                    metadata=metadata,
+                    webhook_url=self.receiver.url,
+                ).id
             except ServiceUnreachable:
                 return None
 
     def account(self, *, failed: Iterable[str] = (), within_seconds: float = 120) -> list[Job]:
         """Wait for every accepted job's end, and check what is stored of each; returns the jobs.
 
-        All have succeeded but those named `failed`, every stage was run to its end once, and each instance's pictures
-        are in S3.
+        All have succeeded but those named `failed`, every stage was run to its end once, each instance's pictures are
+        in S3, and the webhook of each has arrived at least once.
         """
         expected = set(failed)
         wait_until(lambda: not self._unfinished(), within_seconds, "every accepted job has ended")
@@ -161,7 +183,13 @@ class Site:
             assert job.status is status, (job.id, job.status, job.error)
             if status is JobStatus.SUCCEEDED:
                 check_stored(job)
+        wait_until(lambda: not self.untold(found), within_seconds, "every job's end has been told")
+        assert self.receiver.forged() == []
         return found
+
+    def untold(self, ended: Iterable[Job]) -> list[str]:
+        """The jobs whose ends the receiver has not heard of, each under one id."""
+        return [str(job.id) for job in ended if not self.receiver.knows(str(job.id), f"job.{job.status}")]
 
     def _unfinished(self) -> list[str]:
         return [job_id for job_id in self.accepted if stored(job_id).status not in TERMINAL]
@@ -176,6 +204,12 @@ class Site:
         process.start()
         wait_until(lambda: process.exit_code() is not None, 60, "the migrations are done")
         assert process.exit_code() == 0, process.log_tail()
+
+
+def _signing_secret(url: str) -> str:
+    answer = httpx.get(f"{url}/v1/webhook-secrets", trust_env=False).raise_for_status().json()
+    secret: str = answer["secrets"][0]["secret"]
+    return secret
 
 
 def check_stored(job: Job) -> None:
@@ -202,8 +236,9 @@ def _through(program: Program, ours: str, faulty: str) -> Program:
 
 
 def picture(number: int) -> bytes:
-    """A small picture of a red disc; each number has another one."""
+    """A small picture of a red disc; each number has another one, lest an earlier one's answer be given again."""
     image = Image.new("RGB", (96, 72), (200, 220, (number * 37) % 256))
+    image.putpixel((0, 0), tuple(number.to_bytes(3)))
     ImageDraw.Draw(image).ellipse((20, 10, 70, 60), fill=(200, 30, 30))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

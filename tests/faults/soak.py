@@ -87,6 +87,7 @@ FAULTS: dict[str, Callable[[Site, random.Random], float]] = {
     "worker told to stop": _stop_worker,
     "API killed": _kill("api"),
     "beat and maintenance killed": _lose("beat", "maintenance"),
+    "webhooks killed": _kill("webhooks"),
     "Redis wiped": _wipe_redis,
     "Redis killed": _lose("redis"),
     "Redis frozen": _freeze("redis"),
@@ -95,7 +96,7 @@ FAULTS: dict[str, Callable[[Site, random.Random], float]] = {
     "Postgres frozen": _freeze("postgres"),
     "S3 killed": _lose("s3"),
     "S3 frozen": _freeze("s3"),
-    "everything killed": _lose("api", *WORKERS, "maintenance", "beat", "redis", "s3", "postgres"),
+    "everything killed": _lose("api", *WORKERS, "maintenance", "webhooks", "beat", "redis", "s3", "postgres"),
 }
 
 
@@ -135,6 +136,12 @@ class Account:
     jobs: list[Job] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     records: list[audit.Record] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    """Jobs whose ends the receiver of their webhooks has not heard of."""
+    forged: int = 0
+    """Webhooks that were not signed as they must be."""
+    repeated: int = 0
+    """Webhooks that came again, as they may."""
 
     @property
     def lost(self) -> int:
@@ -148,8 +155,8 @@ class Account:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing lost, nothing done twice, nothing half done."""
-        return not (self.lost or self.duplicated or self.incomplete)
+        """Nothing lost, nothing done twice, nothing half done, nothing left untold."""
+        return not (self.lost or self.duplicated or self.incomplete or self.untold or self.forged)
 
     def __str__(self) -> str:
         seconds = sorted(second for strike in self.strikes for second in audit.recovery_seconds(self.records, strike))
@@ -164,6 +171,8 @@ class Account:
             "lost": f"{self.lost}",
             "duplicated": f"{self.duplicated}",
             "incomplete": f"{len(self.incomplete)}",
+            "webhooks": f"{len(self.jobs) - len(self.untold)} delivered, {len(self.untold)} missing, "
+            f"{self.repeated} repeated, {self.forged} forged",
             "recovery": f"p50 {quantile(seconds, 0.5):.1f} s, p99 {quantile(seconds, 0.99):.1f} s of {len(seconds)}",
         }
         return "\n".join(f"{name:<11}{text}" for name, text in lines.items())
@@ -197,6 +206,8 @@ def soak(site: Site, minutes: float, per_second: float, seed: int) -> Account:
     account.jobs = [stored(job_id) for job_id in site.accepted]
     account.incomplete = [str(job.id) for job in account.jobs if not _is_whole(job)]
     account.records = audit.read(site.audit)
+    account.untold = site.untold(account.jobs)
+    account.forged, account.repeated = len(site.receiver.forged()), site.receiver.repeated()
     return account
 
 
@@ -205,11 +216,12 @@ def _bar(minutes: float) -> "tqdm[Any]":
 
 
 def _drain(site: Site) -> None:
-    """Until all have ended, or none of them for so long that those left count as lost."""
+    """Until all have ended and been told of, or not for so long that those left count as lost."""
 
     def are_over() -> bool:
         site.start_all()
-        return all(stored(job_id).status in TERMINAL for job_id in site.accepted)
+        found = [stored(job_id) for job_id in site.accepted]
+        return all(job.status in TERMINAL for job in found) and not site.untold(found)
 
     try:
         wait_until(are_over, DRAIN_SECONDS, "all have ended")

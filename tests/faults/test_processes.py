@@ -102,7 +102,7 @@ def test_beat_and_the_maintenance_worker_are_killed(site: Site) -> None:
 def test_everything_is_killed_at_once(site: Site) -> None:
     """All processes and all servers die in mid-flight; started again, they end every job that was accepted."""
     site.submit(2 * CROWD)
-    site.kill("api", *WORKERS, "maintenance", "beat", "redis", "s3", "postgres")
+    site.kill("api", *WORKERS, "maintenance", "webhooks", "beat", "redis", "s3", "postgres")
     site.start_all()
     site.account()
 
