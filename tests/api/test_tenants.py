@@ -3,16 +3,16 @@
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import func, update
 from uuid_utils.compat import uuid7
 
 from api.app import create_app
 from db import batches, jobs
 from db.batches import NewBatch
 from db.jobs import NewJob
-from db.models import Job
+from db.models import Delivery, Job
 from db.session import session_factory
-from db.states import JobStatus
+from db.states import DeliveryStatus, Event, JobStatus
 from tests.api_keys import ADMIN, GuardedRoute, Headers, bearer, code_of, guarded_routes, new_caller, new_key
 from tests.new_jobs import new_job
 
@@ -23,13 +23,25 @@ NOBODYS = {"key_id"}
 
 
 def stored(tenant: str, status: JobStatus = JobStatus.QUEUED) -> NewJob:
-    """A job of the tenant's in this state, in a batch."""
+    """A job of the tenant's in this state, in a batch, with a delivery of the job's own id."""
     batch = NewBatch(id=uuid7(), tenant=tenant, total=1, remaining=1)
     new = new_job(tenant=tenant, batch_id=batch.id)
     with session_factory().begin() as session:
         batches.create(session, batch)
         jobs.create(session, new)
         session.execute(update(Job).where(Job.id == new.id).values(status=status))
+        session.add(
+            Delivery(
+                id=new.id,
+                tenant=tenant,
+                job_id=new.id,
+                event=Event.JOB_CANCELED,
+                url="https://receiver.example/",
+                receiver="receiver.example:443",
+                status=DeliveryStatus.SUCCEEDED,
+                due_at=func.clock_timestamp(),
+            )
+        )
     return new
 
 
@@ -44,7 +56,7 @@ def asked(client: TestClient, route: GuardedRoute, job: NewJob, caller: Headers)
 
     A route with a parameter that isn't known here raises KeyError: say what another tenant's is, and it is tested too.
     """
-    url = route.url(job_id=job.id, batch_id=job.batch_id, artifact="mask")
+    url = route.url(job_id=job.id, batch_id=job.batch_id, delivery_id=job.id, artifact="mask")
     answer = client.request(route.method, url, headers=caller)
     is_problem = answer.headers.get("content-type") == "application/problem+json"
     return answer.status_code, code_of(answer.json()) if is_problem else ""
@@ -60,7 +72,7 @@ def test_every_route_answers_a_foreign_id_as_one_that_is_not_there(client: TestC
     for route in routes:
         foreign, missing = stored(owner["tenant"], status), new_job(batch_id=uuid7())
         answer = asked(client, route, missing, other)
-        assert answer in {(404, "job-not-found"), (404, "batch-not-found")}, route
+        assert answer in {(404, f"{what}-not-found") for what in ("job", "batch", "delivery")}, route
         assert asked(client, route, foreign, other) == answer, route
         with session_factory()() as session:
             assert jobs.get(session, foreign.id).status is status
