@@ -126,9 +126,14 @@ def expire(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) 
     removed = 0
     while batch := _expire_batch(sessions, store, age):
         removed += batch
-    with sessions.begin() as session:
-        batches.expire(session, age, BATCH)
+    while _expire_batches(sessions, age):
+        pass
     return removed
+
+
+def _expire_batches(sessions: sessionmaker[Session], age: timedelta) -> int:
+    with sessions.begin() as session:
+        return batches.expire(session, age, BATCH)
 
 
 def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:

@@ -152,6 +152,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_job_id", "deliveries", ["job_id"], unique=False)
     op.create_index(
+        "ix_deliveries_in_flight",
+        "deliveries",
+        ["receiver"],
+        unique=False,
+        postgresql_where=sa.text("lease_expires_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_deliveries_line",
         "deliveries",
         ["receiver", "attempts", "due_at"],
@@ -275,6 +282,11 @@ def downgrade() -> None:
     op.drop_column("stages", "priority")
     op.drop_table("delivery_attempts")
     op.drop_index("ix_deliveries_line", table_name="deliveries", postgresql_where=sa.text("status = 'pending'"))
+    op.drop_index(
+        "ix_deliveries_in_flight",
+        table_name="deliveries",
+        postgresql_where=sa.text("lease_expires_at IS NOT NULL"),
+    )
     op.drop_index("ix_deliveries_job_id", table_name="deliveries")
     op.drop_index("ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("status = 'pending'"))
     op.drop_index("ix_deliveries_batch_id", table_name="deliveries")

@@ -99,12 +99,28 @@ def test_beat_and_the_maintenance_worker_are_killed(site: Site) -> None:
     assert attempts(site.account())[victim] == 2
 
 
+def test_webhooks_are_killed(site: Site) -> None:
+    """Whatever they had in hand, and what ended without them, is told of once they are there again."""
+    site.submit(CROWD)
+    for _ in range(3):
+        _wait_for_a_webhook(site)
+        site.kill("webhooks")
+        site.submit(CROWD)
+        site.start("webhooks")
+    site.account()
+
+
 def test_everything_is_killed_at_once(site: Site) -> None:
     """All processes and all servers die in mid-flight; started again, they end every job that was accepted."""
     site.submit(2 * CROWD)
     site.kill("api", *WORKERS, "maintenance", "webhooks", "beat", "redis", "s3", "postgres")
     site.start_all()
     site.account()
+
+
+def _wait_for_a_webhook(site: Site) -> None:
+    before = len(site.receiver.heard)
+    wait_until(lambda: len(site.receiver.heard) > before, 60, "another webhook arrives")
 
 
 def _attempt(job_id: str, name: StageName) -> int:

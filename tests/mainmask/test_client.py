@@ -58,6 +58,15 @@ def test_submit_sends_labels_one_by_one() -> None:
     assert 'name="metadata"\r\n\r\n{"shelf": 7}' in body_of(service)
 
 
+def test_submit_names_the_webhook() -> None:
+    """Its URL, and each event that is wanted."""
+    service = FakeService()
+    url = "https://example.com/hook"
+    client_of(service).submit(b"", "a cat", webhook_url=url, webhook_events=["job.succeeded", "job.failed"])
+    assert f'name="webhook_url"\r\n\r\n{url}' in body_of(service)
+    assert body_of(service).count('name="webhook_events"') == 2
+
+
 @pytest.mark.parametrize("kind", ["path", "text", "file"])
 def test_an_image_may_be_a_path_or_an_open_file(kind: str, tmp_path: Path) -> None:
     """All ways to name an image send the same bytes."""

@@ -88,5 +88,5 @@ def _ms(seconds: float) -> int:
 
 
 def _text(head: bytes) -> str:
-    """What Postgres can keep of it: no NUL, and no half of a character at its end."""
+    """What Postgres can keep of it: text without NUL."""
     return head.decode("utf-8", errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
