@@ -26,6 +26,7 @@ from db.states import TERMINAL, JobStatus, StageStatus
 from db.storage import object_store
 from mainmask import Client
 from mainmask.errors import ServiceUnreachable
+from mainmask.stack.errors import LeftoverProcess
 from mainmask.stack.ports import LOOPBACK, free_port
 from mainmask.stack.postgres import Postgres
 from mainmask.stack.process import Process
@@ -197,7 +198,15 @@ class Site:
     def _launch(self, name: str) -> None:
         if name not in self._processes:
             self._processes[name] = Process(self._programs[name], self._folder)
-        self._processes[name].start()
+        # A killed Postgres's own processes, one a client, notice it a moment later.
+        wait_until(lambda: self._starts(name), 10, f"nothing of the {name} before is left")
+
+    def _starts(self, name: str) -> bool:
+        try:
+            self._processes[name].start()
+        except LeftoverProcess:
+            return False
+        return True
 
     def _migrate(self) -> None:
         process = Process(self._programs["migrations"], self._folder)
