@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 
 Artifact = Literal["mask", "cutout", "overlay"]
 Instances = Literal["best", "all"]
+Event = Literal["job.succeeded", "job.failed", "job.canceled"]
 Priority = Literal["high", "normal", "low"]
 
 
@@ -25,3 +26,7 @@ class SubmitOptions(TypedDict, total=False):
     """False: don't be content with an earlier answer to the same question, which would be there at once."""
     metadata: Mapping[str, Any]
     """Anything of the caller's own that JSON can hold; the job carries it along."""
+    webhook_url: str
+    """Where the service POSTs the job to when it has ended."""
+    webhook_events: Sequence[Event]
+    """Only these ends; all unless given."""
