@@ -81,6 +81,17 @@ GUARDED = (
 )
 """What every route can answer that asks for a key."""
 
+SUBMISSION_ERRORS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.LENGTH_REQUIRED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What a route can answer that takes pictures."""
+
 
 class FieldError(BaseModel):
     """One field of the request that isn't right."""

@@ -12,7 +12,7 @@ from api.callers import CallerOf
 from api.errors import UnsupportedMediaType
 from api.guards import needs
 from api.idempotency import IdempotencyKey
-from api.problems import responses
+from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import parse_json
 from db import batches
 from db.api_keys import Scope
@@ -35,15 +35,7 @@ REQUEST_BODY = {
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     response_model=BatchDocument,
     openapi_extra=REQUEST_BODY,
-    responses=responses(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.LENGTH_REQUIRED,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    responses=responses(*SUBMISSION_ERRORS),
 )
 async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
     """Submit up to some hundred jobs: all are accepted, or none, and errors say which one they are about."""

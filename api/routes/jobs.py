@@ -19,7 +19,7 @@ from api.event_stream import stream
 from api.guards import needs
 from api.idempotency import IdempotencyKey
 from api.pace import PaceKeeper
-from api.problems import responses
+from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
 from db import jobs, messages
@@ -67,15 +67,7 @@ REQUEST_BODY = {
     openapi_extra=REQUEST_BODY,
     responses={
         HTTPStatus.OK: {"model": JobDocument, "description": "Answered at once, with an earlier job's result."},
-        **responses(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.LENGTH_REQUIRED,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        **responses(*SUBMISSION_ERRORS),
     },
 )
 async def submit(
