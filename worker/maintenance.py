@@ -4,7 +4,12 @@
 does the work.
 """
 
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from db.messages import celery_app
 from db.session import session_factory
@@ -12,6 +17,8 @@ from db.settings import settings
 from db.storage import object_store
 from worker import sweep
 from worker.leases import RENEWALS_PER_LEASE
+
+logger = logging.getLogger(__name__)
 
 QUEUE = "maintenance"
 EXPIRE_INTERVAL_SECONDS = 300
@@ -45,6 +52,19 @@ LEASE = timedelta(seconds=settings().lease_seconds)
 watch = sweep.Watch(longest_gap=LEASE * (1 - 1 / RENEWALS_PER_LEASE), patience=LEASE)
 
 
+def without_database(run: Callable[[], None]) -> Callable[[], None]:
+    """The same, with one line in the log, and no traceback, while the database is away: the next round is soon."""
+
+    @wraps(run)
+    def task() -> None:
+        try:
+            run()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("the database is unavailable: %s", str(error.orig).strip())
+
+    return task
+
+
 def run_sweep() -> None:
     """Take over what its worker has left, and send again what seems lost."""
     sweep.take_over(session_factory(), watch)
@@ -70,6 +90,5 @@ def run_orphans() -> None:
     sweep.remove_orphans(session_factory(), object_store(), since, until)
 
 
-app.task(run_sweep, name="sweep")
-app.task(run_expire, name="expire")
-app.task(run_orphans, name="orphans")
+for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():
+    app.task(without_database(run), name=name)
