@@ -58,6 +58,14 @@ class Detection:
     boxes: tuple[DetectedBox, ...]
     threshold: float
     """The rung of the ladder at which the boxes were found, or the lowest when there are none."""
+    best_score: float = 0.0
+    """Of all boxes, also where it is too low."""
+    omitted: int = 0
+    """How many more boxes reach the threshold than were taken."""
+    is_legible: bool = True
+    """False: the model knows no word of the label, and didn't look for it."""
+    is_cut: bool = False
+    """The model read only the beginning of the label."""
 
 
 @dataclass(frozen=True)
