@@ -53,6 +53,15 @@ class Instances(StrEnum):
     ALL = "all"
 
 
+class OnMissing(StrEnum):
+    """What a caller wants when the chosen candidate isn't found in the picture."""
+
+    NOT_FOUND = "not_found"
+    """To be told so."""
+    NEXT = "next"
+    """The next candidate that is found."""
+
+
 class Priority(StrEnum):
     """How soon a caller wants a job, against the same caller's other ones."""
 

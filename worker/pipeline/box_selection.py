@@ -23,7 +23,7 @@ class Selection:
     best_score: float
     """Of all boxes, also where it is too low; 0 where there are none."""
     omitted: int
-    """How many more reach the threshold than were taken."""
+    """How many more reach the threshold, all of them different objects, than were taken."""
 
 
 def to_pixels(boxes: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetecti
 from transformers.utils.logging import disable_progress_bar
 
 from db.errors import CheckpointInvalid, UnknownProfile
+from worker.pipeline.calibration import UNCALIBRATED, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
 from worker.pipeline.results import ModelCard
@@ -60,6 +61,15 @@ class Profile:
     sam: Checkpoint
     box_thresholds: tuple[float, ...]
     """The ladder of box scores, highest first."""
+    calibration_file: Path | None = None
+    """What was measured about these models."""
+
+    def calibration(self) -> Calibration:
+        """How far to trust these models; raises `CheckpointInvalid`."""
+        if self.calibration_file is None:
+            return UNCALIBRATED
+        revisions = {"classify": self.clip.card().revision, "detect": self.grounding_dino.card().revision}
+        return read_calibration(self.calibration_file, revisions)
 
 
 PROFILES = {
@@ -70,6 +80,7 @@ PROFILES = {
         sam=Checkpoint("mainmask/tiny-sam", TINY / "sam", "Apache-2.0"),
         # Found on held-out scenes: at 0.25 the named object is found as often as the box is right at all.
         box_thresholds=(0.5, 0.35, 0.25),
+        calibration_file=TINY / "calibration.json",
     ),
 }
 
@@ -82,11 +93,12 @@ def find_profile(name: str) -> Profile:
         raise UnknownProfile(name, sorted(PROFILES)) from error
 
 
-def load_classifier(profile: Profile, device: torch.device) -> Classifier:
-    """CLIP, in fp32, on the device; raises `CheckpointInvalid`."""
+def load_classifier(profile: Profile, device: torch.device, calibration: Calibration | None = None) -> Classifier:
+    """CLIP, in fp32, on the device, with the profile's calibration or another; raises `CheckpointInvalid`."""
     with _translated(profile.clip):
         model = _load(CLIPModel, profile.clip)
-        return Classifier(model.to(device), CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True))
+        processor = CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
+        return Classifier(model.to(device), processor, calibration or profile.calibration())
 
 
 def load_detector(profile: Profile, device: torch.device) -> Detector:

@@ -9,7 +9,7 @@ from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 from worker.pipeline.box_selection import select, to_pixels
 from worker.pipeline.grounding import Prompt, PromptWriter, span_scores
 from worker.pipeline.memory import memory_errors
-from worker.pipeline.results import Detection
+from worker.pipeline.results import Detection, Query
 
 
 class Detector:
@@ -27,6 +27,11 @@ class Detector:
         self._thresholds = tuple(thresholds)
         self._writer = PromptWriter(processor.tokenizer, model.config.max_text_len)
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The model's own ladder."""
+        return self._thresholds
+
     def detect(
         self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
     ) -> Detection:
@@ -34,34 +39,30 @@ class Detector:
 
         A `threshold` stands for the whole ladder: no box with a lower score is taken.
         """
-        return self.detect_each(image, [label], every_instance=every_instance, threshold=threshold)[0]
+        ladder = self._thresholds if threshold is None else (threshold,)
+        return self.detect_each(image, [Query(label, ladder)], every_instance=every_instance)[0]
 
     @memory_errors()
     @torch.inference_mode()
     def detect_each(
-        self,
-        image: Image.Image,
-        labels: Sequence[str],
-        *,
-        every_instance: bool = False,
-        threshold: float | None = None,
+        self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
     ) -> list[Detection]:
         """As `detect`, for several labels in as few prompts as they fit in; one detection for each, in their order.
 
         A label's scores change a little with the others in its prompt. A label of which the model knows no word is
         not looked for: its detection is empty and says so.
         """
-        wordings = [self._writer.word(label) for label in labels]
-        ladder = self._thresholds if threshold is None else (threshold,)
-        maximum = None if every_instance else 1
-        found = [Detection(label, (), ladder[-1], is_legible=False) for label in labels]
+        wordings = [self._writer.word(query.label) for query in queries]
+        found = [Detection(query.label, (), query.ladder[-1], is_legible=False) for query in queries]
         pixels = self._processor.image_processor(images=image, return_tensors="pt").to(self._model.device)
         for prompt in self._writer.write(wordings):
             outputs = self._model(**pixels, **_text_inputs(prompt, self._model.device))
             boxes = to_pixels(outputs.pred_boxes[0], image.width, image.height)
             for span in prompt.spans:
-                selection = select(boxes, span_scores(outputs.logits[0], span), ladder, maximum)
-                found[span.label] = Detection(labels[span.label], **vars(selection), is_cut=wordings[span.label].is_cut)
+                query, scores = queries[span.label], span_scores(outputs.logits[0], span)
+                selection = select(boxes, scores, query.ladder, None if every_instance else 1)
+                is_cut = wordings[span.label].is_cut
+                found[span.label] = Detection(query.label, **vars(selection), is_cut=is_cut)
         return found
 
 

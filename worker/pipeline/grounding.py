@@ -2,8 +2,8 @@
 
 A prompt is `[CLS] label . label . [SEP]`. The model lets tokens attend within a label only, and ends a label at `.`,
 `?`, `[CLS]` and `[SEP]`. So a label is tokenized alone, what would end it is left out, and its place in the prompt is
-where it was put. Nothing is ever searched for in decoded text, where plurals, repeated words, word pieces and unknown scripts
-go astray.
+where it was put. Nothing is ever searched for in decoded text, where plurals, repeated words, word pieces and unknown
+scripts go astray.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from worker.pipeline.tokens import Tokenizer, plain_tokens
+from worker.pipeline.hugging_face import Tokenizer, plain_tokens
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from db.errors import NoCandidates
+from worker.pipeline.calibration import UNCALIBRATED, Calibration
 from worker.pipeline.checkpoints import (
     choose_device,
     find_profile,
@@ -17,7 +18,10 @@ from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
 from worker.pipeline.images import decode
 from worker.pipeline.results import Classification, Detection, Mask, ModelCard
+from worker.pipeline.search import Wish, search
 from worker.pipeline.segment import Segmenter
+
+ANYTHING = Wish()
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,14 @@ class Pipeline:
     segmenter: Segmenter
     cards: dict[str, ModelCard]
     """The weights behind each stage, by the stage's name."""
+    calibration: Calibration = UNCALIBRATED
 
     @classmethod
     def load(cls, profile_name: str = "tiny", device: str = "auto") -> "Pipeline":
         """Load a profile's three models; raises `UnknownProfile` and `CheckpointInvalid`."""
         profile, target = find_profile(profile_name), choose_device(device)
         return cls(
+            calibration=profile.calibration(),
             classifier=load_classifier(profile, target),
             detector=load_detector(profile, target),
             segmenter=load_segmenter(profile, target),
@@ -55,7 +61,7 @@ class Pipeline:
             },
         )
 
-    def run(self, data: bytes, labels: Sequence[str], *, every_instance: bool = False) -> MainObject:
+    def run(self, data: bytes, labels: Sequence[str], wish: Wish = ANYTHING) -> MainObject:
         """From a picture file and candidate labels to the masks of the main object.
 
         Raises `InvalidImage`, `ImageTooLarge`, and `NoCandidates` when `labels` is empty.
@@ -64,7 +70,6 @@ class Pipeline:
             raise NoCandidates
         image = decode(data)
         classification = self.classifier.classify(image, labels)
-        label = classification.main_object.label
-        detection = self.detector.detect(image, label, every_instance=every_instance)
+        detection = search(self.detector, image, classification, self.calibration, wish).detection
         masks = self.segmenter.segment(image, [found.box for found in detection.boxes])
         return MainObject(image, classification, detection, tuple(masks))

@@ -1,0 +1,78 @@
+"""From the ranked candidates to the one whose boxes are cut out: what is chosen must also be found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from PIL import Image
+
+from db.states import OnMissing
+from worker.pipeline.calibration import Calibration
+from worker.pipeline.results import Candidate, Classification, Detection, Query
+
+
+class Finder(Protocol):
+    """Stage 2's model: `worker.pipeline.detect.Detector`, or another one."""
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Its own ladder of box scores, highest first."""
+        ...
+
+    def detect_each(
+        self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
+    ) -> list[Detection]:
+        """One detection for each query, in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a caller asks of the search."""
+
+    every_instance: bool = False
+    maximum_instances: int = 100
+    threshold: float | None = None
+    """The least box score to take, instead of the models' own thresholds."""
+    on_missing: OnMissing = OnMissing.NOT_FOUND
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The detection that counts, and all that were made, in the order of the candidates."""
+
+    detection: Detection
+    searched: tuple[Detection, ...]
+
+
+def search(
+    finder: Finder, image: Image.Image, ranking: Classification, calibration: Calibration, wish: Wish
+) -> Finding:
+    """Look for the best candidate and, where the caller wants it, for the others if that one isn't there.
+
+    The best one is looked for alone, the others together, so that however many there are, they cost little more than
+    one. Of those that are found the one that ranks highest counts; where none is, the best candidate's detection.
+    """
+
+    def look_for(candidates: Sequence[Candidate]) -> list[Detection]:
+        queries = [Query(each.label, _ladder(each, finder, calibration, wish)) for each in candidates]
+        found = finder.detect_each(image, queries, every_instance=wish.every_instance)
+        return [_capped(detection, wish.maximum_instances) for detection in found]
+
+    best, *rest = ranking.candidates
+    searched = look_for([best])
+    if not searched[0].boxes and rest and wish.on_missing is OnMissing.NEXT:
+        searched += look_for(rest)
+    counts = next((detection for detection in searched if detection.boxes), searched[0])
+    return Finding(counts, tuple(searched))
+
+
+def _ladder(candidate: Candidate, finder: Finder, calibration: Calibration, wish: Wish) -> tuple[float, ...]:
+    if wish.threshold is not None:
+        return (wish.threshold,)
+    return calibration.ladder(candidate.fit, finder.thresholds)
+
+
+def _capped(detection: Detection, maximum: int) -> Detection:
+    extra = max(0, len(detection.boxes) - maximum)
+    return replace(detection, boxes=detection.boxes[:maximum], omitted=detection.omitted + extra)
