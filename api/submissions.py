@@ -26,7 +26,7 @@ from starlette.datastructures import FormData, UploadFile
 from api.errors import MalformedBody, UnsupportedMediaType
 from api.urls import check_url
 from db.settings import settings
-from db.states import Artifact, Event, Instances, Priority
+from db.states import Artifact, Event, Instances, OnMissing, Priority
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -69,6 +69,10 @@ class SubmissionFields(BaseModel):
     profile: str | None = Field(None, description="Which models; the service's own choice without it.")
     box_threshold: float | None = Field(
         None, gt=0, lt=1, description="The least box score to take, instead of the profile's own ladder."
+    )
+    on_missing: Literal[OnMissing.NOT_FOUND, OnMissing.NEXT] = Field(
+        OnMissing.NOT_FOUND,
+        description="When the chosen candidate isn't found in the picture: to say so, or to take the next one that is.",
     )
     priority: Literal[Priority.HIGH, Priority.NORMAL, Priority.LOW] = Field(
         Priority.NORMAL, description="Against your other jobs; other callers' come in turn with yours."

@@ -15,6 +15,8 @@ from db.image_limits import ImageLimits
 from db.session import session_factory
 from db.settings import Settings, settings
 from db.storage import ObjectStore, object_store
+from worker.candidates.endpoint import Endpoint, EndpointRules
+from worker.candidates.nominator import Nominator
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.outgoing.client import OutgoingClient
@@ -28,7 +30,7 @@ class Runtime:
     """All that a stage needs besides its job."""
 
     pipeline: Pipeline
-    extractor: LabelExtractor
+    nominator: Nominator
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
@@ -39,6 +41,8 @@ class Runtime:
     leases: Leases
     holder: Holder
     profile: str
+    maximum_instances: int = 100
+    """Of one job, at most."""
 
     def announce(self) -> None:
         """Say which models this process answers with."""
@@ -58,6 +62,24 @@ def fetcher(config: Settings) -> Callable[[str], bytes]:
     return fetch
 
 
+def reader(config: Settings) -> Endpoint | None:
+    """The language model that reads descriptions, where the operator has one."""
+    if not config.candidates_url:
+        return None
+    return Endpoint(
+        EndpointRules(
+            url=config.candidates_url,
+            model=config.candidates_model,
+            key=config.candidates_key.get_secret_value() if config.candidates_key else None,
+            timeout_seconds=config.candidates_timeout_seconds,
+            maximum_tokens=config.candidates_maximum_tokens,
+            maximum_characters=config.candidates_maximum_characters,
+            calls_per_minute=config.candidates_calls_per_minute,
+            remembered=config.candidates_remembered,
+        )
+    )
+
+
 @lru_cache
 def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
@@ -65,7 +87,7 @@ def runtime() -> Runtime:
     torch.set_num_threads(config.torch_threads)
     return Runtime(
         pipeline=Pipeline.load(config.profile, config.device),
-        extractor=LabelExtractor(),
+        nominator=Nominator(LabelExtractor(), reader(config)),
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
@@ -74,4 +96,5 @@ def runtime() -> Runtime:
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
+        maximum_instances=config.maximum_instances,
     )

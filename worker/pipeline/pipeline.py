@@ -17,8 +17,8 @@ from worker.pipeline.checkpoints import (
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
 from worker.pipeline.images import decode
-from worker.pipeline.results import Classification, Detection, Mask, ModelCard
-from worker.pipeline.search import Wish, search
+from worker.pipeline.results import Candidate, Classification, Detection, Mask, ModelCard
+from worker.pipeline.search import Finding, Wish, search
 from worker.pipeline.segment import Segmenter
 
 ANYTHING = Wish()
@@ -61,6 +61,10 @@ class Pipeline:
             },
         )
 
+    def search(self, image: Image.Image, candidates: Sequence[Candidate], wish: Wish) -> Finding:
+        """Look for the ranked candidates, one or more, in an RGB picture: see `worker.pipeline.search`."""
+        return search(self.detector, image, candidates, self.calibration, wish)
+
     def run(self, data: bytes, labels: Sequence[str], wish: Wish = ANYTHING) -> MainObject:
         """From a picture file and candidate labels to the masks of the main object.
 
@@ -70,6 +74,6 @@ class Pipeline:
             raise NoCandidates
         image = decode(data)
         classification = self.classifier.classify(image, labels)
-        detection = search(self.detector, image, classification, self.calibration, wish).detection
+        detection = self.search(image, classification.candidates, wish).detection
         masks = self.segmenter.segment(image, [found.box for found in detection.boxes])
         return MainObject(image, classification, detection, tuple(masks))

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 
 from db.states import OnMissing
 from worker.pipeline.calibration import Calibration
-from worker.pipeline.results import Candidate, Classification, Detection, Query
+from worker.pipeline.results import Candidate, Detection, Query
 
 
 class Finder(Protocol):
@@ -44,22 +44,43 @@ class Finding:
     detection: Detection
     searched: tuple[Detection, ...]
 
+    def summary(self) -> list[dict[str, Any]]:
+        """What was looked for, for the job's record: the fields of `db.explanations.Searched`."""
+        return [
+            {
+                "label": each.label,
+                "best_score": each.best_score,
+                "threshold": each.threshold,
+                "found": bool(each.boxes),
+                "is_legible": each.is_legible,
+            }
+            for each in self.searched
+        ]
+
+    def notes(self, wish: Wish) -> list[str]:
+        """What the caller should know of the search besides its result."""
+        cut = [f"GroundingDINO reads only the beginning of “{each.label}”." for each in self.searched if each.is_cut]
+        taken, omitted = len(self.detection.boxes), self.detection.omitted
+        if wish.every_instance and omitted:
+            cut.append(f"Of {taken + omitted} instances only the best {taken} are given.")
+        return cut
+
 
 def search(
-    finder: Finder, image: Image.Image, ranking: Classification, calibration: Calibration, wish: Wish
+    finder: Finder, image: Image.Image, candidates: Sequence[Candidate], calibration: Calibration, wish: Wish
 ) -> Finding:
-    """Look for the best candidate and, where the caller wants it, for the others if that one isn't there.
+    """Look for the first candidate, the best, and, where the caller wants it, for the others if it isn't there.
 
     The best one is looked for alone, the others together, so that however many there are, they cost little more than
     one. Of those that are found the one that ranks highest counts; where none is, the best candidate's detection.
     """
 
-    def look_for(candidates: Sequence[Candidate]) -> list[Detection]:
-        queries = [Query(each.label, _ladder(each, finder, calibration, wish)) for each in candidates]
+    def look_for(wanted: Sequence[Candidate]) -> list[Detection]:
+        queries = [Query(each.label, _ladder(each, finder, calibration, wish)) for each in wanted]
         found = finder.detect_each(image, queries, every_instance=wish.every_instance)
         return [_capped(detection, wish.maximum_instances) for detection in found]
 
-    best, *rest = ranking.candidates
+    best, *rest = candidates
     searched = look_for([best])
     if not searched[0].boxes and rest and wish.on_missing is OnMissing.NEXT:
         searched += look_for(rest)
