@@ -20,15 +20,22 @@ from worker.tiny.rules import fit_box_rule, fit_temperature, least_fit
 from worker.tiny.witnesses import Witnesses, testify
 
 CALIBRATION_SEED = 20_261_124
-REJECTED = 0.9
-"""How many of the labels that aren't in the picture shall be told to be missing, in the calibration's scenes."""
-CURVE = (0.8, 0.85, 0.9, 0.95)
+REJECTED = 0.87
+"""A little more than is aimed for: other scenes come out a little worse than those that the numbers are fitted to."""
+CURVE = (0.7, 0.8, 0.85, 0.9, 0.95)
 
 
 def main() -> None:
     """Measures, writes and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=250, help="how many in each kind of style (250)")
+    parser.add_argument("--scenes", type=int, default=150, help="how many in each kind of style (150)")
+    parser.add_argument(
+        "--rejected",
+        type=float,
+        default=REJECTED,
+        metavar="SHARE",
+        help=f"how many of the labels that aren't in the picture shall be told to be missing ({REJECTED})",
+    )
     parser.add_argument("--work", type=Path, default=Path(".data/tiny"), help="where fetched art is kept (.data/tiny)")
     parser.add_argument("--checkpoints", type=Path, default=TINY, help="the models' folders; the bundled ones")
     parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
@@ -36,16 +43,17 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     profile = uncalibrated(options.checkpoints)
     fitted_to = testify(profile, options.work, options.scenes, CALIBRATION_SEED)
-    calibration = calibrate(fitted_to, REJECTED)
+    calibration = calibrate(fitted_to, options.rejected)
     measured_on = testify(profile, options.work, options.scenes, EVALUATION_SEED)
-    curve = [trade_off(calibrate(fitted_to, share), measured_on) for share in CURVE]
+    shares = sorted({*CURVE, options.rejected})
+    curve = {f"{share:g} rejected": trade_off(calibrate(fitted_to, share), measured_on) for share in shares}
     origin = {
-        "command": f"python -m worker.tiny.calibrate --scenes {options.scenes}",
+        "command": f"python -m worker.tiny.calibrate --scenes {options.scenes} --rejected {options.rejected:g}",
         "fitted to": f"{options.scenes} scenes in trained and as many in never-trained styles, seed {CALIBRATION_SEED}",
         "measured on": f"as many scenes of the evaluation, seed {EVALUATION_SEED}",
         "box thresholds alone": by_ladder(profile.box_thresholds[-1], measured_on),
         "trade-off": curve,
-        "taken": REJECTED,
+        "taken": f"{options.rejected:g} rejected",
     }
     revisions = {"classify": profile.clip.card().revision, "detect": profile.grounding_dino.card().revision}
     written = CalibrationFile(calibration, revisions, origin)
