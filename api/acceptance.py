@@ -96,10 +96,7 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     repeatable = Repeatable(caller, key, drafts.digest([wanted])) if key else None
     if repeatable and (answer := repeatable.before()):
         return answer
-    source = drafts.find_answer(wanted)
-    drafts.store_image(caller, wanted)
-    if source is not None:
-        drafts.copy_pictures(wanted, source)
+    source = drafts.store(caller, wanted)
     with session_factory().begin() as session:
         if source is None:
             # Asked before the image was read; many may have been let in since.

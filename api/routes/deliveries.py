@@ -16,7 +16,6 @@ from db.models import Delivery, DeliveryAttempt
 from db.session import session_factory
 from db.states import DeliveryStatus, Event
 
-# Its paths lie below /v1/jobs and /v1/batches, too: it is included before the router that takes every artifact's name.
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 ERRORS = responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
@@ -18,15 +17,15 @@ from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
 from api.guards import needs
 from api.idempotency import IdempotencyKey
+from api.job_lists import JobPage, ListQuery
 from api.pace import PaceKeeper
 from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
-from db import jobs, messages
+from db import jobs, listing, messages
 from db.api_keys import Scope
 from db.documents import JobDocument, job_document
 from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
-from db.jobs import JobFilter
 from db.keys import artifact_key, job_prefix
 from db.models import Job
 from db.session import session_factory
@@ -91,51 +90,6 @@ async def submit(
     ).response()
 
 
-def _check_is_written_out(time: object) -> object:
-    if isinstance(time, str) and "-" not in time[1:]:
-        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
-    return time
-
-
-# Pydantic takes seconds since 1970, too, which the schema doesn't say.
-Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
-
-
-class ListQuery(BaseModel):
-    """Which jobs, and which page of them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: JobStatus | None = Field(None, description="Only jobs in this state.")
-    label: str | None = Field(None, description="Only jobs whose main object is this.", examples=["snowboard"])
-    batch_id: UUID | None = Field(None, description="Only jobs of this batch.")
-    created_after: Time | None = Field(None, description="Only jobs submitted at this time or later.")
-    created_before: Time | None = Field(None, description="Only jobs submitted before this time.")
-    metadata: str | None = Field(
-        None,
-        description="Only jobs whose metadata have this key; or `key:value`, with the value as text.",
-        examples=["order", "order:7"],
-    )
-    before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
-
-    def filter(self) -> JobFilter:
-        """What the database is asked."""
-        key, colon, value = (self.metadata or "").partition(":")
-        return JobFilter(
-            **self.model_dump(exclude={"before", "limit", "metadata"}),
-            metadata_key=key if self.metadata is not None else None,
-            metadata_value=value if colon else None,
-        )
-
-
-class JobPage(BaseModel):
-    """Some jobs, the newest first."""
-
-    jobs: list[JobDocument]
-    next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
-
-
 @router.get(
     "",
     dependencies=[needs(Scope.JOBS_READ)],
@@ -144,7 +98,7 @@ class JobPage(BaseModel):
 def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
-        found = jobs.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
+        found = listing.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
     listed = [job_document(job, object_store()) for job in found[: wanted.limit]]
     return JobPage(jobs=listed, next=listed[-1].id if len(found) > wanted.limit else None)
 
