@@ -110,5 +110,5 @@ def _create_jobs(
         if source is not None:
             reuse.create(session, draft.new, source)
         else:
-            made.append(create(session, caller, draft, ahead=len(made)))
+            made.append(create(session, caller, draft))
     return made

@@ -35,7 +35,7 @@ from tests.api_keys import (
     new_key,
 )
 
-OPEN = {"/", "/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN = {"/", "/healthz", "/readyz", "/docs", "/openapi.json"}
 JSON = {"content-type": "application/json"}
 ANYTHING = {**dict.fromkeys(("job_id", "batch_id", "delivery_id", "key_id"), UUID(int=7)), "artifact": "mask"}
 
