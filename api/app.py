@@ -35,6 +35,8 @@ def create_app() -> FastAPI:
         summary="A picture and some words in, the precise mask of the picture's main object out.",
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        # Clients are generated from these names.
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
     )

@@ -69,7 +69,7 @@ REQUEST_BODY = {
         **responses(*SUBMISSION_ERRORS),
     },
 )
-async def submit(
+async def submit_job(
     request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
 ) -> Response:
     """Submit a picture with a description or labels. The job is accepted when this answers 202.
@@ -95,7 +95,7 @@ async def submit(
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
+def list_jobs(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
         found = listing.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
@@ -104,7 +104,7 @@ def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
 
 
 @router.post("/{job_id}/cancel", dependencies=[needs(Scope.JOBS_WRITE)], responses=responses(*CHANGE_ERRORS))
-def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
+def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -121,7 +121,7 @@ def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
 )
-def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
+def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -140,7 +140,7 @@ def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def delete(job_id: UUID, caller: CallerOf) -> None:
+def delete_job(job_id: UUID, caller: CallerOf) -> None:
     """Remove the job with its image and masks; one that hasn't ended is canceled first."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -160,7 +160,7 @@ def delete(job_id: UUID, caller: CallerOf) -> None:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def show(
+async def get_job(
     job_id: UUID, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
@@ -193,7 +193,7 @@ def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def follow(
+async def follow_job(
     job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None
 ) -> StreamingResponse:
     """Each change of the job's stages as a server-sent event, from its beginning to its end.

@@ -23,3 +23,11 @@ def test_behind_a_prefix_the_page_names_it(client: TestClient) -> None:
     page = TestClient(create_app(), root_path="/segmentation").get("/docs").text
     assert "'/segmentation/openapi.json'" in page
     assert len(re.findall(r"""["']/segmentation/docs/static/""", page)) == 3
+
+
+def test_each_operation_has_a_name_of_its_own(client: TestClient) -> None:
+    """Generated clients call their functions so."""
+    paths = client.get("/openapi.json").json()["paths"]
+    names = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
+    assert {"submit_job", "get_job", "list_jobs", "fetch_mask"} <= set(names)
