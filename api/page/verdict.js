@@ -1,0 +1,31 @@
+/** How sure an answer is, in words. */
+
+import { percent } from "./amounts.js";
+
+/** One or two sentences on a succeeded job's result. */
+export function verdict({ outcome, main_object: main, candidates, instances }) {
+  const chosen = choice(main, candidates);
+  if (outcome === "not_found") {
+    return `${chosen} But there is none in this picture, as far as the models can see. That is an answer, not a failure: other words may find more.`;
+  }
+  const found = instances.length === 1 ? instances[0] : null;
+  const doubts = found && found.box_score < 0.4 ? " Where it is, is less sure." : "";
+  return chosen + doubts;
+}
+
+function choice(main, candidates) {
+  if (candidates.length === 1) return `“${main.label}” was the only candidate.`;
+  const [, second] = candidates;
+  const scores = `${percent(main.score)} against ${percent(second.score)}`;
+  if (main.ambiguous) {
+    return `Not sure. It may be “${main.label}” or “${second.label}”: ${scores} is too close to tell. If it is the other one, list that one alone.`;
+  }
+  return `It is “${main.label}”, ahead of “${second.label}” by ${scores}.`;
+}
+
+/** The title of a job, as far as it has come. */
+export function title(job) {
+  if (job.result?.outcome === "found") return job.result.main_object.label;
+  if (job.result) return `No ${job.result.main_object.label} found`;
+  return { queued: "In the queue", running: "At work", failed: "It failed", canceled: "Canceled" }[job.status];
+}
