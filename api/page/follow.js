@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { eventsOf } from "./event_stream.js";
 
 const SILENCE_MS = 20_000; // the service says something every 15 s
+const SILENCE_IN_THE_QUEUE_MS = 5_000; // then its place there is asked for again, which no event tells
 const PAUSE_MS = 1_000;
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
 
@@ -25,7 +26,7 @@ export async function follow(id, onJob, signal) {
       onJob(job);
       if (hasEnded(job)) return;
       const stream = await api.events(id, lastEventId, signal);
-      for await (const event of eventsOf(stream, SILENCE_MS)) {
+      for await (const event of eventsOf(stream, job.status === "queued" ? SILENCE_IN_THE_QUEUE_MS : SILENCE_MS)) {
         if (signal.aborted) return;
         lastEventId = event.id;
         job = after(job, JSON.parse(event.data));

@@ -82,8 +82,14 @@ function openWhatTheAddressNames() {
   const known = submitted?.id === id ? submitted : null;
   submitted = null;
   jobView.open(id, known);
+}
+
+function openAnother() {
+  openWhatTheAddressNames();
+  if (at("job").hidden) return;
   at("job-title").focus({ preventScroll: true });
-  at("job").scrollIntoView({ block: "nearest" });
+  const { top } = at("job-title").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) at("job").scrollIntoView();
 }
 
 async function readSettings() {
@@ -112,7 +118,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   const source = at(button.dataset.copies);
   copies(button, () => source.textContent, source);
 }
-addEventListener("hashchange", openWhatTheAddressNames);
+addEventListener("hashchange", openAnother);
 
 openWhatTheAddressNames();
 showHistory();

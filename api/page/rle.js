@@ -5,7 +5,7 @@
  *
  * Each number is written in groups of five bits, the lowest first, as characters from "0" on: 32 says that another
  * group follows, 16 in the last one that the number is negative. From the fourth number on, it is the difference to
- * the one two before. (Format: pycocotools, maskApi.c.)
+ * the one two before. (Format: pycocotools, maskApi.c.) Pictures are small enough for 32 bits.
  */
 export function runs(counts) {
   const lengths = [];

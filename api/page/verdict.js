@@ -16,11 +16,10 @@ export function verdict({ outcome, main_object: main, candidates, instances }) {
 function choice(main, candidates) {
   if (candidates.length === 1) return `“${main.label}” was the only candidate.`;
   const [, second] = candidates;
-  const scores = `${percent(main.score)} against ${percent(second.score)}`;
   if (main.ambiguous) {
-    return `Not sure. It may be “${main.label}” or “${second.label}”: ${scores} is too close to tell. If it is the other one, list that one alone.`;
+    return `Not sure. It may be “${main.label}” or “${second.label}”: ${percent(main.score)} against ${percent(second.score)} is too close to tell. If it is the other one, list that one alone.`;
   }
-  return `It is “${main.label}”, ahead of “${second.label}” by ${scores}.`;
+  return `The main object is “${main.label}”: ${percent(main.score)}, against ${percent(second.score)} for “${second.label}”.`;
 }
 
 /** The title of a job, as far as it has come. */

@@ -89,6 +89,6 @@ function boxElement({ label, box: [left, top, right, bottom], box_score }, posit
     height: `${((bottom - top) / height) * 100}%`,
     "--colour": css(position),
   };
-  const tag = element("span", { className: top / height < 0.08 ? "tag inside" : "tag", textContent: `${label} ${percent(box_score)}` });
+  const tag = element("span", { className: top / height < 0.16 ? "tag inside" : "tag", textContent: `${label} ${percent(box_score)}` });
   return element("div", { className: "box", style }, tag);
 }
