@@ -18,7 +18,11 @@ export function tell(target, text) {
   target.hidden = !text;
 }
 
-/** Say something to those who don't see what has changed. */
+const TOGETHER_MS = 200;
+const unsaid = [];
+
+/** Say something to those who don't see what has changed; what comes at once is said together, lest it be lost. */
 export function announce(text) {
-  at("live").textContent = text;
+  unsaid.push(text);
+  if (unsaid.length === 1) setTimeout(() => { at("live").textContent = unsaid.splice(0).join(" "); }, TOGETHER_MS);
 }

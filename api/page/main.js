@@ -84,8 +84,7 @@ function openWhatTheAddressNames() {
   jobView.open(id, known);
 }
 
-function openAnother() {
-  openWhatTheAddressNames();
+function leadToTheJob() {
   if (at("job").hidden) return;
   at("job-title").focus({ preventScroll: true });
   const { top } = at("job-title").getBoundingClientRect();
@@ -118,7 +117,13 @@ for (const button of document.querySelectorAll("[data-copies]")) {
   const source = at(button.dataset.copies);
   copies(button, () => source.textContent, source);
 }
-addEventListener("hashchange", openAnother);
+at("jobs").addEventListener("click", (event) => {
+  if (event.target.closest("a")?.hash === location.hash) leadToTheJob(); // which no event of the address tells
+});
+addEventListener("hashchange", () => {
+  openWhatTheAddressNames();
+  leadToTheJob();
+});
 
 openWhatTheAddressNames();
 showHistory();

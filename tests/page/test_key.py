@@ -1,5 +1,7 @@
 """A service that asks for keys, and the page that has to ask its reader."""
 
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
@@ -22,14 +24,16 @@ def answer(page: Page, key: str) -> None:
     page.get_by_role("button", name="Use it").click()
 
 
-def test_the_key_is_asked_for_and_kept_in_the_tab(keys_are_on: None, address: str, key: str, page: Page) -> None:
+def test_the_key_is_asked_for_and_kept_in_the_tab(
+    keys_are_on: None, address: str, key: str, page: Page, picture: Path
+) -> None:
     """At once, since not even the recent jobs are seen without; a wrong one is asked for again; a reload keeps it."""
     page.goto(address)
     answer(page, "mm_wrong")
     expect(page.locator("#key-why")).to_contain_text("not valid")
     answer(page, key)
     expect(page.locator("#no-jobs")).to_have_text("None yet.")
-    fill_in(page)
+    fill_in(page, picture)
     with page.expect_request("**/events") as stream:
         send(page)
     assert stream.value.headers["authorization"] == f"Bearer {key}"
@@ -42,11 +46,11 @@ def test_the_key_is_asked_for_and_kept_in_the_tab(keys_are_on: None, address: st
     assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
 
 
-def test_a_waiting_job_is_canceled(keys_are_on: None, address: str, key: str, page: Page) -> None:
+def test_a_waiting_job_is_canceled(keys_are_on: None, address: str, key: str, page: Page, picture: Path) -> None:
     """Here no worker runs: the job waits, says how many are before it, and ends when it is told to."""
     page.goto(address)
     answer(page, key)
-    fill_in(page)
+    fill_in(page, picture)
     send(page)
     expect(page.locator("#outlook")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
@@ -66,11 +70,13 @@ def test_the_key_is_forgotten_when_told(keys_are_on: None, address: str, key: st
     expect(page.locator("#no-jobs")).to_contain_text("valid key")
 
 
-def test_a_key_that_may_not_submit_says_so(keys_are_on: None, address: str, client: TestClient, page: Page) -> None:
+def test_a_key_that_may_not_submit_says_so(
+    keys_are_on: None, address: str, client: TestClient, page: Page, picture: Path
+) -> None:
     """The service's own words; the key is kept, since it is a valid one."""
     reader = new_key(client, scopes=[Scope.JOBS_READ])["key"]
     page.goto(address)
     answer(page, reader)
-    fill_in(page)
+    fill_in(page, picture)
     send(page)
     expect(page.get_by_role("alert")).to_contain_text("jobs:write")

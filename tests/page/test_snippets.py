@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -43,11 +42,10 @@ def snippets(page: Page, folder: Path, **words: Any) -> dict[str, str]:
 )
 def test_curl_says_the_same_to_the_service(home: Page, folder: Path, words: dict[str, Any]) -> None:
     """Whatever quotes the words and the file's name have in them."""
-    curl = shutil.which("curl")
-    if curl is None:
+    if shutil.which("curl") is None:
         pytest.skip("there is no curl on PATH")
-    command = shlex.split(snippets(home, folder, **words)["curl"])
-    done = subprocess.run([curl, "--silent", "--fail", *command[1:]], cwd=folder, capture_output=True, check=True)
+    command = ["sh", "-c", snippets(home, folder, **words)["curl"]]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=True)
     job = json.loads(done.stdout)
     assert (job["status"], job["result"]["main_object"]["label"]) == ("succeeded", "snowboard")
     assert {name: job["input"][name] for name in words} == words
