@@ -20,7 +20,8 @@ export function bytes(count) {
 /** "340 ms", "2.1 s" */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)}\u00a0ms`;
-  return milliseconds < 100_000 ? `${(milliseconds / 1000).toFixed(1)}\u00a0s` : `${Math.round(milliseconds / 60_000)}\u00a0min`;
+  const isShort = milliseconds < 100_000;
+  return isShort ? `${(milliseconds / 1000).toFixed(1)}\u00a0s` : `${Math.round(milliseconds / 60_000)}\u00a0min`;
 }
 
 /** "3 min ago" */

@@ -20,7 +20,8 @@ export function showDownloads(job) {
 }
 
 function button(name, kind, save) {
-  const made = element("button", { type: "button", className: "secondary" }, name, " ", element("small", { textContent: kind }));
+  const ofKind = element("small", { textContent: kind });
+  const made = element("button", { type: "button", className: "secondary" }, name, " ", ofKind);
   made.addEventListener("click", async () => {
     tell(at("download-error"), null);
     made.disabled = true;

@@ -20,7 +20,7 @@ export class JobView {
   #following = new AbortController();
   #id = null;
   #result = null;
-  #own = new Map();
+  #own = null;
 
   /** `onEnd` is called when a job that is shown has ended. */
   constructor(onEnd) {
@@ -29,9 +29,10 @@ export class JobView {
     at("retry").addEventListener("click", () => this.#change(api.retry));
   }
 
-  /** Remember the picture that this tab has sent for a job, so that it need not be fetched. */
+  /** Remember the picture that this tab has just sent for a job, so that it need not be fetched. */
   remember(id, picture) {
-    this.#own.set(id, { name: picture.name, url: URL.createObjectURL(picture) });
+    if (this.#own) URL.revokeObjectURL(this.#own.url);
+    this.#own = { id, name: picture.name, url: URL.createObjectURL(picture) };
   }
 
   /** Show no job. */
@@ -51,8 +52,14 @@ export class JobView {
     at("job").hidden = false;
     for (const hidden of ["job-problem", "result", "code", "cancel", "retry", "outlook"]) at(hidden).hidden = true;
     if (document) this.#show(document);
-    else { tell(at("job-status"), "Loading"); at("job-title").textContent = "…"; tell(at("job-words"), null); }
+    else this.#say("Loading", "…", null);
     await this.#follow(id);
+  }
+
+  #say(status, title, words) {
+    tell(at("job-status"), status);
+    at("job-title").textContent = title;
+    tell(at("job-words"), words);
   }
 
   async #follow(id) {
@@ -68,18 +75,15 @@ export class JobView {
       }, following.signal);
     } catch (error) {
       if (following.signal.aborted) return;
-      at("job-title").textContent = error.status === 404 ? "There is no such job" : "It can't be shown";
-      tell(at("job-status"), null);
+      this.#say(null, error.status === 404 ? "There is no such job" : "It can't be shown", null);
       showProblem(at("job-problem"), error);
     }
   }
 
   #show(job) {
-    const own = this.#own.get(job.id);
+    const own = this.#own?.id === job.id ? this.#own : null;
     at("job").dataset.status = job.status;
-    tell(at("job-status"), statusOf(job));
-    at("job-title").textContent = title(job);
-    tell(at("job-words"), wordsOf(job));
+    this.#say(statusOf(job), title(job), wordsOf(job));
     at("cancel").hidden = hasEnded(job);
     at("retry").hidden = job.status !== "failed";
     tell(at("outlook"), outlookOf(job));
@@ -127,7 +131,8 @@ export class JobView {
 function statusOf(job) {
   const waited = job.finished_at ? ` in ${duration(Date.parse(job.finished_at) - Date.parse(job.created_at))}` : "";
   const again = job.reused_from ? "Answered before" : null;
-  return again ?? { queued: "Queued", running: "Running", succeeded: `Done${waited}`, failed: "Failed", canceled: "Canceled" }[job.status];
+  const ended = { succeeded: `Done${waited}`, failed: "Failed", canceled: "Canceled" };
+  return again ?? { queued: "Queued", running: "Running", ...ended }[job.status];
 }
 
 function outlookOf({ outlook }) {

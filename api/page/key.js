@@ -3,6 +3,8 @@
 import { at, tell } from "./dom.js";
 
 const NAME = "mainmask.key";
+const NONE = "Whoever runs it can make one: mainmask keys create.";
+const REFUSED = "The one that was sent is not valid, or no longer.";
 let asking = null;
 
 /** The key, or null. */
@@ -20,7 +22,7 @@ export function askForKey() {
 function ask() {
   const dialog = at("key-dialog");
   const field = at("key");
-  tell(at("key-why"), apiKey() ? "The one that was sent is not valid, or no longer." : "Whoever runs it can make one: mainmask keys create.");
+  tell(at("key-why"), apiKey() ? REFUSED : NONE);
   field.value = "";
   dialog.showModal();
   return new Promise((resolve) => {

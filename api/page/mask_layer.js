@@ -69,8 +69,11 @@ export class MaskLayer {
   }
 }
 
-// Not quite nothing, so that a pixel of the mask can always be told from one beside it.
-const packed = (position, alpha) => new Uint32Array(new Uint8Array([...colour(position), Math.max(1, Math.round(alpha * 255))]).buffer)[0];
+/** Red, green, blue and opacity as a canvas holds them; never quite clear, so that the mask's pixels stay its own. */
+function packed(position, alpha) {
+  const bytes = new Uint8Array([...colour(position), Math.max(1, Math.round(alpha * 255))]);
+  return new Uint32Array(bytes.buffer)[0];
+}
 
 /** 1 where a pixel's owner is another one than that of a pixel close by. */
 function edges(owners, width, height) {

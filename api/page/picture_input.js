@@ -22,9 +22,13 @@ export class PictureInput {
       this.#isOver(false);
       this.#takeFirst(event.dataTransfer.files, event);
     });
-    at("preview").addEventListener("load", () => this.#describe(`${at("preview").naturalWidth} × ${at("preview").naturalHeight}`));
-    // It may still be a picture to the service, which knows more kinds.
-    at("preview").addEventListener("error", () => { at("preview").hidden = true; this.#describe("no preview in this browser"); });
+    const preview = at("preview");
+    preview.addEventListener("load", () => this.#describe(`${preview.naturalWidth} × ${preview.naturalHeight}`));
+    preview.addEventListener("error", () => {
+      // It may still be a picture to the service, which knows more kinds.
+      preview.hidden = true;
+      this.#describe("no preview in this browser");
+    });
   }
 
   /** The File, or null. */
@@ -65,7 +69,8 @@ export class PictureInput {
   #whatIsWrong(file) {
     if (!file.type.startsWith("image/") && !PICTURE_NAME.test(file.name)) return `${file.name} is no picture.`;
     if (file.size === 0) return `${file.name} is empty.`;
-    if (file.size > this.#maximumBytes) return `${file.name} has ${bytes(file.size)}; ${bytes(this.#maximumBytes)} are taken at most.`;
+    const most = this.#maximumBytes;
+    if (file.size > most) return `${file.name} has ${bytes(file.size)}; ${bytes(most)} are taken at most.`;
     return null;
   }
 

@@ -17,7 +17,7 @@ export function showResult(job, onLight) {
   at("candidates").replaceChildren(...result.candidates.map(candidateElement));
   at("found").hidden = !result.instances.length;
   at("found-title").textContent = result.instances.length > 1 ? `Found ${result.instances.length}` : "Found";
-  at("instances").replaceChildren(...result.instances.map((instance, position) => instanceElement(instance, position, onLight)));
+  at("instances").replaceChildren(...result.instances.map((one, position) => instanceElement(one, position, onLight)));
   at("models").replaceChildren(...result.models.map(modelElement));
 }
 

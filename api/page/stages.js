@@ -8,7 +8,14 @@ const STAGES = {
   detect: ["Find", "Where is it?"],
   segment: ["Cut out", "Which pixels?"],
 };
-const STATES = { pending: "waits", queued: "in the queue", running: "running", succeeded: "done", failed: "failed", skipped: "not needed" };
+const STATES = {
+  pending: "waits",
+  queued: "in the queue",
+  running: "running",
+  succeeded: "done",
+  failed: "failed",
+  skipped: "left out",
+};
 const TICK_MS = 100;
 
 /** Shows the stages of one job at a time. */
@@ -45,7 +52,7 @@ export class Stages {
       if (status === "running" && before !== "running") this.#since[stage.name] = performance.now();
       this.#statuses[stage.name] = status;
       this.#items[stage.name].dataset.status = status;
-      this.#time(stage.name).textContent = timeOf(stage, status);
+      this.#time(stage.name).textContent = timeOf(stage, status, job);
       if (before && before !== status && status !== "queued") announce(`${STAGES[stage.name][0]}: ${STATES[status]}.`);
     }
     this.#tickWhileRunning();
@@ -65,8 +72,9 @@ export class Stages {
   }
 }
 
-function timeOf(stage, status) {
-  const time = stage.duration_ms === null || status === "skipped" ? STATES[status] : duration(stage.duration_ms);
+function timeOf(stage, status, job) {
+  if (status === "skipped") return job.status === "succeeded" ? "not needed" : "not reached";
+  const time = stage.duration_ms === null ? STATES[status] : duration(stage.duration_ms);
   const again = status === "queued" && stage.attempts ? "tried again soon" : time;
   return stage.attempts > 1 ? `${again} · attempt ${stage.attempts}` : again;
 }

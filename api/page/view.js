@@ -22,7 +22,8 @@ export class View {
     at("picture").addEventListener("pointermove", (event) => {
       const place = at("mask").getBoundingClientRect();
       if (!place.width) return;
-      onLight(this.#layer.instanceAt((event.clientX - place.x) / place.width, (event.clientY - place.y) / place.height));
+      const [x, y] = [(event.clientX - place.x) / place.width, (event.clientY - place.y) / place.height];
+      onLight(this.#layer.instanceAt(x, y));
     });
     at("picture").addEventListener("pointerleave", () => onLight(null));
     at("picture-image").addEventListener("error", () => this.#isShown(false));
@@ -71,10 +72,10 @@ export class View {
   #draw(job, instances, width, height) {
     this.#shown = job.result;
     this.#layer.load(instances, width, height);
-    at("mask").ariaLabel = instances.length
-      ? instances.map(({ label, mask }) => `Mask of ${label}: ${percent(mask.area / (width * height))} of the picture`).join("; ")
-      : "No mask";
-    at("boxes").replaceChildren(...instances.map((instance, position) => boxElement(instance, position, width, height)));
+    const share = ({ mask }) => percent(mask.area / (width * height));
+    const shares = instances.map((one) => `${one.label}, ${share(one)} of the picture`);
+    at("mask").ariaLabel = `Mask: ${shares.join("; ") || "none"}`;
+    at("boxes").replaceChildren(...instances.map((one, position) => boxElement(one, position, width, height)));
   }
 }
 
@@ -89,6 +90,7 @@ function boxElement({ label, box: [left, top, right, bottom], box_score }, posit
     height: `${((bottom - top) / height) * 100}%`,
     "--colour": css(position),
   };
-  const tag = element("span", { className: top / height < 0.16 ? "tag inside" : "tag", textContent: `${label} ${percent(box_score)}` });
+  const className = top / height < 0.16 ? "tag inside" : "tag";
+  const tag = element("span", { className, textContent: `${label} ${percent(box_score)}` });
   return element("div", { className: "box", style }, tag);
 }

@@ -69,7 +69,9 @@ export class WordsInput {
 
   #say(wrong, field) {
     tell(at("words-error"), wrong);
-    for (const id of ["description", "labels"]) at(id).setAttribute("aria-invalid", String(Boolean(wrong) && id === field));
+    for (const id of ["description", "labels"]) {
+      at(id).setAttribute("aria-invalid", String(Boolean(wrong) && id === field));
+    }
     if (wrong) announce(wrong);
   }
 }
