@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from api import drafts
 from api.callers import Caller
+from api.crowds import crowds
 from api.drafts import Draft
 from api.submissions import Submission
 from db import fairness, idempotency, jobs, messages, reuse
@@ -96,10 +97,7 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     repeatable = Repeatable(caller, key, drafts.digest([wanted])) if key else None
     if repeatable and (answer := repeatable.before()):
         return answer
-    source = drafts.find_answer(wanted)
-    drafts.store_image(caller, wanted)
-    if source is not None:
-        drafts.copy_pictures(wanted, source)
+    source = drafts.store(caller, wanted)
     with session_factory().begin() as session:
         if source is None:
             # Asked before the image was read; many may have been let in since.
@@ -114,9 +112,9 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     return accepted
 
 
-def create(session: Session, caller: Caller, wanted: Draft, *, ahead: int = 0) -> Job:
-    """Insert the job; `ahead` of it are as many of the same call."""
-    in_flight = fairness.in_flight(session, caller.tenant) + ahead
+def create(session: Session, caller: Caller, wanted: Draft) -> Job:
+    """Insert the job, behind those that its caller has in flight."""
+    in_flight = crowds().join(session, caller.tenant)
     return jobs.create(session, wanted.new, message_priority=fairness.message_priority(wanted.new.priority, in_flight))
 
 

@@ -18,6 +18,7 @@ from api.acceptance import Accepted, Repeatable, create, wake
 from api.callers import Caller
 from api.drafts import Draft
 from api.submissions import JsonSubmission, Url, from_json, validated
+from api.texts import Metadata
 from db import batches, reuse
 from db.batches import NewBatch
 from db.documents import batch_document
@@ -41,7 +42,7 @@ class BatchSubmission(BaseModel):
         json_schema_extra={"items": cast("Any", JsonSubmission.model_json_schema())},
     )
     webhook_url: Url | None = Field(None, description="Where to POST to when the last of them has ended.")
-    metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the batch.")
+    metadata: Metadata = Field(default_factory=dict, description="Yours; given back with the batch.")
 
 
 def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
@@ -56,7 +57,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
     if repeatable and (answer := repeatable.before()):
         return answer
     with ThreadPoolExecutor(STORING_THREADS) as threads:
-        sources = list(threads.map(partial(_store, caller), wanted))
+        sources = list(threads.map(partial(drafts.store, caller), wanted))
     new = NewBatch(
         id=uuid7(),
         tenant=caller.tenant,
@@ -99,14 +100,6 @@ def _drafts(caller: Caller, submission: BatchSubmission) -> list[Draft]:
     return found
 
 
-def _store(caller: Caller, wanted: Draft) -> Job | None:
-    source = drafts.find_answer(wanted)
-    drafts.store_image(caller, wanted)
-    if source is not None:
-        drafts.copy_pictures(wanted, source)
-    return source
-
-
 def _create_jobs(
     session: Session, caller: Caller, batch_id: UUID, wanted: Sequence[tuple[Draft, Job | None]]
 ) -> list[Job]:
@@ -117,5 +110,5 @@ def _create_jobs(
         if source is not None:
             reuse.create(session, draft.new, source)
         else:
-            made.append(create(session, caller, draft, ahead=len(made)))
+            made.append(create(session, caller, draft))
     return made

@@ -76,7 +76,22 @@ def digest(drafts: Iterable[Draft], *more: object) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def find_answer(wanted: Draft) -> Job | None:
+def store(caller: Caller, wanted: Draft) -> Job | None:
+    """Put the job's pictures into the storage, and return the finished job, if there is one, that answers for it.
+
+    Raises `UploadNotFound`, `BodyTooLarge`, `QuotaExceeded` and `StorageUnavailable`.
+    """
+    source = _find_answer(wanted)
+    _store_image(caller, wanted)
+    if source is not None:
+        try:
+            _copy_pictures(wanted, source)
+        except ObjectMissing:  # it is being removed at this very moment
+            return None
+    return source
+
+
+def _find_answer(wanted: Draft) -> Job | None:
     """A finished job that asked the same and may answer for this one, too."""
     if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
         return None
@@ -84,11 +99,8 @@ def find_answer(wanted: Draft) -> Job | None:
         return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
 
 
-def store_image(caller: Caller, wanted: Draft) -> None:
-    """Put the image where the workers look for it. What didn't come with the request is counted here.
-
-    Raises `UploadNotFound`, `BodyTooLarge`, `QuotaExceeded` and `StorageUnavailable`.
-    """
+def _store_image(caller: Caller, wanted: Draft) -> None:
+    """Put the image where the workers look for it. What didn't come with the request is counted here."""
     image, upload_id = wanted.submission.image, wanted.submission.fields.upload_id
     if image is not None and wanted.header is not None:
         object_store().put(image_key(wanted.new.id), image, wanted.header.content_type)
@@ -105,7 +117,7 @@ def store_image(caller: Caller, wanted: Draft) -> None:
         object_store().copy(upload_key(upload_id), image_key(wanted.new.id))
 
 
-def copy_pictures(wanted: Draft, source: Job) -> None:
+def _copy_pictures(wanted: Draft, source: Job) -> None:
     """The pictures of an answer that is given again."""
     for instance in source.instances:
         for artifact in source.outputs:

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -41,6 +40,7 @@ from db.errors import (
     TenantTaken,
     UploadNotFound,
 )
+from db.session import OUTAGES
 
 logger = logging.getLogger(__name__)
 
@@ -142,8 +142,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MainmaskError, _on_known)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(OperationalError, _on_database)
-    app.add_exception_handler(InterfaceError, _on_database)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _on_database)
     app.add_exception_handler(Exception, _on_unexpected)
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from functools import lru_cache
 
-from db import jobs
+from db import load
 from db.session import session_factory
 from db.settings import settings
 
@@ -24,7 +24,7 @@ class QueueDepth:
         """Whether no job should be taken now. Raises SQLAlchemy's error when Postgres doesn't answer."""
         if self._is_due():
             with session_factory()() as session:
-                self._depth = jobs.count_waiting(session, at_most=self._maximum)
+                self._depth = load.count_waiting(session, at_most=self._maximum)
         return self._depth >= self._maximum
 
     def _is_due(self) -> bool:

@@ -24,12 +24,13 @@ from pydantic import (
 from starlette.datastructures import FormData, UploadFile
 
 from api.errors import MalformedBody, UnsupportedMediaType
+from api.texts import Metadata, Text, check_text
 from api.urls import check_url
 from db.settings import settings
 from db.states import Artifact, Event, Instances, Priority
 
 Fields = TypeVar("Fields", bound=BaseModel)
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_text)]
 Url = Annotated[str, AfterValidator(check_url)]
 
 
@@ -51,7 +52,7 @@ class SubmissionFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    description: str | None = Field(
+    description: Text | None = Field(
         None,
         description="Some words about the picture; the candidates are the physical things that they name.",
         examples=["The man skiing on his new snowboard!"],
@@ -84,7 +85,7 @@ class SubmissionFields(BaseModel):
     webhook_events: list[Literal[Event.JOB_SUCCEEDED, Event.JOB_FAILED, Event.JOB_CANCELED]] | None = Field(
         None, description="Which events to send; all without it."
     )
-    metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the job.")
+    metadata: Metadata = Field(default_factory=dict, description="Yours; given back with the job.")
 
     image_url: Url | None = Field(
         None, description="Where the picture is fetched from, by a worker.", examples=["https://example.com/cat.jpg"]
@@ -118,15 +119,6 @@ class SubmissionFields(BaseModel):
         if profile not in {None, settings().profile}:
             raise ValueError(f"this service runs {settings().profile}")
         return profile
-
-    @field_validator("metadata")
-    @classmethod
-    def _check_metadata(cls, metadata: dict[str, Any]) -> dict[str, Any]:
-        maximum = settings().maximum_metadata_bytes
-        text = json.dumps(metadata)
-        if len(text.encode()) > maximum:
-            raise ValueError(f"metadata has at most {maximum} bytes as JSON")
-        return metadata
 
     @model_validator(mode="after")
     def _check_candidates_are_named(self) -> "SubmissionFields":

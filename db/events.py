@@ -21,6 +21,11 @@ class JobEvent:
     name: str
     data: dict[str, Any]
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it tells the job's end."""
+        return self.number == LAST_NUMBER
+
 
 def events(job: Job, after: int = 0) -> list[JobEvent]:
     """What has happened to a job that was loaded with its stages, after the event of this number.

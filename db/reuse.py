@@ -7,7 +7,7 @@ from dataclasses import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from db import deliveries, profiles
+from db import outbox, profiles
 from db.jobs import NewJob
 from db.models import Instance, Job, Stage
 from db.states import JobStatus
@@ -68,6 +68,6 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     ]
     session.add(job)
     session.flush()
-    deliveries.job_ended(session, job.id, JobStatus.SUCCEEDED)
+    outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
     session.refresh(job, ["created_at", "finished_at"])
     return job

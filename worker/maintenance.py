@@ -9,10 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from db.messages import celery_app
-from db.session import session_factory
+from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
 from worker import sweep
@@ -59,8 +57,8 @@ def without_database(run: Callable[[], None]) -> Callable[[], None]:
     def task() -> None:
         try:
             run()
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("the database is unavailable: %s", str(error.orig).strip())
+        except OUTAGES as error:
+            logger.warning("the database is unavailable: %s", str(getattr(error, "orig", error)).strip())
 
     return task
 

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task
-from sqlalchemy.exc import DBAPIError
 
 from db import claims, jobs, messages
 from db.claims import Claim
 from db.errors import MainmaskError
 from db.models import JSON
+from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
 from worker.app import app
@@ -27,7 +27,7 @@ def _stage_task(name: StageName) -> Any:
     def task(self: Task, job_id: str) -> None:
         try:
             run_stage(self, name, UUID(job_id))
-        except DBAPIError as error:
+        except OUTAGES as error:
             # Nothing is lost: what was claimed is handed back, what was not is sent again.
             logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
 
@@ -69,7 +69,7 @@ def _run(task: Task, claim: Claim) -> None:
     try:
         with runtime().leases.held(claim):
             saved, output = _work(task, claim)
-    except DBAPIError:
+    except OUTAGES:
         runtime().leases.give_up(claim)
         raise
     if not saved:
@@ -83,12 +83,12 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
         with runtime().sessions.begin() as session:
             job = jobs.start(session, claim.job_id)
         output = stages.run(claim.name, job, runtime())
-    except DBAPIError:
+        return save(claim, output), output
+    except OUTAGES:
         raise
     except Exception as error:
         _give_up_or_retry(task, claim, error)
         raise
-    return save(claim, output), output
 
 
 def save(claim: Claim, output: stages.StageOutput) -> bool:

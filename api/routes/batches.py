@@ -37,7 +37,7 @@ REQUEST_BODY = {
     openapi_extra=REQUEST_BODY,
     responses=responses(*SUBMISSION_ERRORS),
 )
-async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
+async def submit_batch(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
     """Submit up to some hundred jobs: all are accepted, or none, and errors say which one they are about."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -52,7 +52,7 @@ async def submit(request: Request, caller: CallerOf, idempotency_key: Idempotenc
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def show(batch_id: UUID, caller: CallerOf) -> BatchDocument:
+def get_batch(batch_id: UUID, caller: CallerOf) -> BatchDocument:
     """How far the batch's jobs are."""
     with session_factory()() as session:
         batch = batches.find(session, caller.tenant, batch_id)

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
@@ -18,15 +17,15 @@ from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
 from api.guards import needs
 from api.idempotency import IdempotencyKey
+from api.job_lists import JobPage, ListQuery
 from api.pace import PaceKeeper
 from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
-from db import jobs, messages
+from db import jobs, listing, messages
 from db.api_keys import Scope
 from db.documents import JobDocument, job_document
 from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
-from db.jobs import JobFilter
 from db.keys import artifact_key, job_prefix
 from db.models import Job
 from db.session import session_factory
@@ -70,7 +69,7 @@ REQUEST_BODY = {
         **responses(*SUBMISSION_ERRORS),
     },
 )
-async def submit(
+async def submit_job(
     request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
 ) -> Response:
     """Submit a picture with a description or labels. The job is accepted when this answers 202.
@@ -91,66 +90,21 @@ async def submit(
     ).response()
 
 
-def _check_is_written_out(time: object) -> object:
-    if isinstance(time, str) and "-" not in time[1:]:
-        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
-    return time
-
-
-# Pydantic takes seconds since 1970, too, which the schema doesn't say.
-Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
-
-
-class ListQuery(BaseModel):
-    """Which jobs, and which page of them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: JobStatus | None = Field(None, description="Only jobs in this state.")
-    label: str | None = Field(None, description="Only jobs whose main object is this.", examples=["snowboard"])
-    batch_id: UUID | None = Field(None, description="Only jobs of this batch.")
-    created_after: Time | None = Field(None, description="Only jobs submitted at this time or later.")
-    created_before: Time | None = Field(None, description="Only jobs submitted before this time.")
-    metadata: str | None = Field(
-        None,
-        description="Only jobs whose metadata have this key; or `key:value`, with the value as text.",
-        examples=["order", "order:7"],
-    )
-    before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
-
-    def filter(self) -> JobFilter:
-        """What the database is asked."""
-        key, colon, value = (self.metadata or "").partition(":")
-        return JobFilter(
-            **self.model_dump(exclude={"before", "limit", "metadata"}),
-            metadata_key=key if self.metadata is not None else None,
-            metadata_value=value if colon else None,
-        )
-
-
-class JobPage(BaseModel):
-    """Some jobs, the newest first."""
-
-    jobs: list[JobDocument]
-    next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
-
-
 @router.get(
     "",
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
+def list_jobs(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
-        found = jobs.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
+        found = listing.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
     listed = [job_document(job, object_store()) for job in found[: wanted.limit]]
     return JobPage(jobs=listed, next=listed[-1].id if len(found) > wanted.limit else None)
 
 
 @router.post("/{job_id}/cancel", dependencies=[needs(Scope.JOBS_WRITE)], responses=responses(*CHANGE_ERRORS))
-def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
+def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -167,7 +121,7 @@ def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
 )
-def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
+def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -186,7 +140,7 @@ def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def delete(job_id: UUID, caller: CallerOf) -> None:
+def delete_job(job_id: UUID, caller: CallerOf) -> None:
     """Remove the job with its image and masks; one that hasn't ended is canceled first."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -206,7 +160,7 @@ def delete(job_id: UUID, caller: CallerOf) -> None:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def show(
+async def get_job(
     job_id: UUID, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
@@ -239,7 +193,7 @@ def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def follow(
+async def follow_job(
     job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None
 ) -> StreamingResponse:
     """Each change of the job's stages as a server-sent event, from its beginning to its end.

@@ -78,7 +78,7 @@ class KeyPage(BaseModel):
     dependencies=[needs(Scope.ADMIN)],
     responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def create(new: NewKey, response: Response) -> CreatedKeyDocument:
+def create_key(new: NewKey, response: Response) -> CreatedKeyDocument:
     """Make a key. This answer alone holds it whole: only a hash of it is kept."""
     credentials = Credentials.new(uuid7())
     key = ApiKey(
@@ -99,7 +99,7 @@ def create(new: NewKey, response: Response) -> CreatedKeyDocument:
 
 
 @router.get("", dependencies=[needs(Scope.ADMIN)], responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
-def page(
+def list_keys(
     before: Annotated[UUID | None, Query(description="Only keys older than this one.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> KeyPage:
@@ -116,7 +116,7 @@ def page(
     dependencies=[needs(Scope.ADMIN)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def revoke(key_id: UUID) -> None:
+def revoke_key(key_id: UUID) -> None:
     """End the key, within seconds everywhere. Its tenant's jobs stay, and so does its place in the list."""
     with session_factory().begin() as session:
         api_keys.revoke(session, key_id)

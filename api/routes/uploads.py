@@ -34,7 +34,7 @@ class UploadDocument(BaseModel):
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def create(caller: CallerOf) -> UploadDocument:
+def create_upload(caller: CallerOf) -> UploadDocument:
     """Get a presigned URL, and PUT a picture straight to the storage."""
     seconds = settings().upload_seconds
     with session_factory().begin() as session:

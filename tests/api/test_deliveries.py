@@ -13,8 +13,9 @@ from uuid_utils.compat import uuid7
 from api.app import create_app
 from api.callers import Caller, caller
 from db import deliveries, profiles
-from db.deliveries import GONE, Answered, Step
+from db.deliveries import Answered, Step
 from db.models import SigningSecret
+from db.outbox import GONE
 from db.session import session_factory
 from db.settings import settings
 from db.states import DeliveryStatus

@@ -36,7 +36,7 @@ from tests.api_keys import (
 )
 
 PAGE = {"/", "/page/settings.json", "/page/sample.jpg"}
-OPEN = {*PAGE, "/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN = {*PAGE, "/healthz", "/readyz", "/docs", "/openapi.json"}
 JSON = {"content-type": "application/json"}
 ANYTHING = {**dict.fromkeys(("job_id", "batch_id", "delivery_id", "key_id"), UUID(int=7)), "artifact": "mask"}
 

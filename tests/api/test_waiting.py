@@ -11,9 +11,10 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from uuid_utils.compat import uuid7
 
-from api import event_stream
+from api import event_stream, waiting
 from api.waiting import wait_seconds
 from db import claims, jobs
 from db.claims import Holder
@@ -155,6 +156,23 @@ def test_a_silent_stream_has_a_heartbeat(client: TestClient, job_id: UUID, monke
     with soon(lambda: client.post(f"/v1/jobs/{job_id}/cancel"), 0.9):
         text = client.get(f"/v1/jobs/{job_id}/events").text
     assert text.count(": still here") >= 2
+
+
+def test_a_stream_outlives_an_outage(client: TestClient, job_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is away just when the job's end is to be told, and nothing changes afterwards."""
+    asked = 0
+
+    def away_at_first(*arguments: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked in {2, 3}:
+            raise OperationalError("", {}, Exception())
+        return waiting.find(*arguments)
+
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "find", away_at_first)
+    with soon(lambda: client.post(f"/v1/jobs/{job_id}/cancel")):
+        assert [name for _, name, _ in told(client, job_id)][-1] == "job.canceled"
 
 
 def test_a_stream_ends_when_its_job_is_deleted(client: TestClient, job_id: UUID) -> None:

@@ -11,11 +11,12 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from db import batches, deliveries, jobs, signing
+from db import batches, deliveries, jobs, outbox, signing
 from db.batches import NewBatch
-from db.deliveries import GONE, LOST, Answered, Claim, Step
+from db.deliveries import LOST, Answered, Claim, Step
 from db.errors import DeliveryNotFound
 from db.models import Batch, Delivery, DeliveryAttempt, DisabledReceiver, Job, SigningSecret
+from db.outbox import GONE
 from db.session import session_factory
 from db.states import DeliveryStatus, Event
 from tests.new_jobs import new_job
@@ -97,7 +98,7 @@ def test_without_a_url_nothing_is_told(session: Session, job: Job) -> None:
 )
 def test_a_receiver_is_a_host_and_a_port(url: str, where: str) -> None:
     """Whatever the path; and a URL that can't be read never keeps a job from its end."""
-    assert deliveries.receiver(url) == where
+    assert outbox.receiver(url) == where
 
 
 def test_a_batch_tells_of_its_last_job(session: Session) -> None:
@@ -260,7 +261,7 @@ def test_first_attempts_come_before_repeated_ones(session: Session) -> None:
     old = wait_in_line(session, URL, 2, attempts=3)
     new = wait_in_line(session, URL, 2)
     assert set(dict(deliveries.mark_due(session, MINUTE, 2, 100))) == set(new)
-    assert deliveries.next_in_line(session, deliveries.receiver(URL)) == [(old[0], 3)]
+    assert deliveries.next_in_line(session, outbox.receiver(URL)) == [(old[0], 3)]
 
 
 def test_deliveries_leave_with_their_job(session: Session) -> None:

@@ -16,7 +16,7 @@ from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
 from sqlalchemy import func, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from db import jobs
 from db.claims import Holder
@@ -453,3 +453,17 @@ def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
     assert (instance.mask_url is not None, instance.cutout_url, instance.overlay_url) == (True, None, None)
     with pytest.raises(ObjectMissing):
         worker.store.get(artifact_key(job_id, 0, "overlay"))
+
+
+def test_a_result_that_no_database_takes_fails_the_job(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no outage: handed back, it would come again for ever."""
+    job_id = submit(labels=["cat"])
+    with monkeypatch.context() as broken:
+        broken.setattr(tasks, "save", Mock(side_effect=DataError("", {}, Exception())))
+        with pytest.raises(DataError):
+            worker.run(StageName.CLASSIFY, job_id)
+    worker.leases.check()
+    document = worker.document(job_id)
+    assert document.status is JobStatus.FAILED
+    assert document.error is not None
+    assert (document.error.type, document.error.stage) == ("internal", StageName.CLASSIFY)

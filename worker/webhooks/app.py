@@ -8,10 +8,8 @@ import logging
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
-
 from db.messages import DELIVER, celery_app
-from db.session import session_factory
+from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
 from worker.outgoing.client import OutgoingClient
@@ -40,7 +38,7 @@ def deliver(delivery_id: str) -> None:
     """Attempt one delivery."""
     try:
         deliverer().deliver(UUID(delivery_id))
-    except DBAPIError as error:
+    except OUTAGES as error:
         # Nothing is lost: once its lease has run out, the sweep sends it again, with the same webhook-id.
         logger.warning("delivery %s: the database is unavailable: %s", delivery_id, error)
 

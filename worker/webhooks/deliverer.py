@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import deliveries, messages, signing
 from db.deliveries import Answered, Claim, Step
 from db.documents import UrlSigner
 from db.errors import MainmaskError
+from db.session import OUTAGES
 from worker.outgoing.client import OutgoingClient
 from worker.webhooks import message, policy
 
@@ -50,7 +50,7 @@ class Deliverer:
         started = time.monotonic()
         try:
             return self._post(claim)
-        except DBAPIError:
+        except OUTAGES:
             raise
         except Exception as error:
             # Recorded whatever it is, lest it be tried every few seconds for ever.

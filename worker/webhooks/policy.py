@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from db.deliveries import GONE, Step
+from db.deliveries import Step
 from db.errors import MainmaskError, UrlRefused
+from db.outbox import GONE
 from db.states import DeliveryStatus
 
 DELAYS_SECONDS = (5, 30, 2 * 60, 10 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600)
