@@ -2,6 +2,12 @@
 
 import { apiKey, askForKey } from "./key.js";
 
+/** Where the service is: not always at the root of its host. */
+const ROOT = new URL("../", import.meta.url);
+
+/** The same, as callers write it. */
+export const SERVICE = ROOT.href.replace(/\/$/, "");
+
 /** What the service refused, as its RFC 9457 problem document says. */
 export class Problem extends Error {
   constructor(status, { detail, title, errors = [] }, retryAfterSeconds) {
@@ -35,7 +41,7 @@ async function call(path, { headers = {}, ...options } = {}) {
 
 async function answered(path, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(new URL(path, ROOT), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Unreachable();
@@ -50,11 +56,11 @@ async function problemOf(response) {
 const json = async (path, options) => (await call(path, options)).json();
 
 /** What the page has to know of the service. */
-export const settings = () => json("/page/settings.json");
+export const settings = () => json("page/settings.json");
 
 /** The bundled picture, as a File. */
 export async function samplePicture() {
-  const blob = await (await call("/page/sample.jpg")).blob();
+  const blob = await (await call("page/sample.jpg")).blob();
   return new File([blob], "snowboard.jpg", { type: "image/jpeg" });
 }
 
@@ -65,21 +71,21 @@ export function submit(picture, words, idempotencyKey) {
   if (words.labels) for (const label of words.labels) form.append("labels", label);
   else form.append("description", words.description);
   if (words.all) form.append("instances", "all");
-  return json("/v1/jobs", { method: "POST", body: form, headers: { "Idempotency-Key": idempotencyKey } });
+  return json("v1/jobs", { method: "POST", body: form, headers: { "Idempotency-Key": idempotencyKey } });
 }
 
 /** The job as it stands. */
-export const job = (id, signal) => json(`/v1/jobs/${encodeURIComponent(id)}`, { signal, cache: "no-store" });
+export const job = (id, signal) => json(`v1/jobs/${encodeURIComponent(id)}`, { signal, cache: "no-store" });
 
 /** The newest jobs. */
-export const recentJobs = async (limit) => (await json(`/v1/jobs?limit=${limit}`)).jobs;
+export const recentJobs = async (limit) => (await json(`v1/jobs?limit=${limit}`)).jobs;
 
 /** End a job. */
-export const cancel = (id) => json(`/v1/jobs/${id}/cancel`, { method: "POST" });
+export const cancel = (id) => json(`v1/jobs/${id}/cancel`, { method: "POST" });
 
 /** Start a failed job again. */
-export const retry = (id) => json(`/v1/jobs/${id}/retry`, { method: "POST" });
+export const retry = (id) => json(`v1/jobs/${id}/retry`, { method: "POST" });
 
 /** The job's events, as a response that streams: `EventSource` could not send the key. */
 export const events = (id, lastEventId, signal) =>
-  call(`/v1/jobs/${id}/events`, { signal, headers: lastEventId ? { "Last-Event-ID": lastEventId } : {} });
+  call(`v1/jobs/${id}/events`, { signal, headers: lastEventId ? { "Last-Event-ID": lastEventId } : {} });

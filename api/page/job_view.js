@@ -102,7 +102,7 @@ export class JobView {
   }
 
   #showCode(job, name) {
-    const texts = snippets(job, location.origin, name, Boolean(apiKey()));
+    const texts = snippets(job, api.SERVICE, name, Boolean(apiKey()));
     at("code").hidden = false;
     at("code-key").hidden = !apiKey();
     at("curl").textContent = texts.curl;

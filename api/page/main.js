@@ -110,7 +110,7 @@ at("hint-words").textContent = `“${SENTENCE}”`;
 at("forget-key").hidden = !apiKey();
 at("forget-key").addEventListener("click", () => {
   forgetKey();
-  location.assign("/");
+  location.assign(location.pathname);
 });
 copies(at("copy-link"), () => location.href);
 for (const button of document.querySelectorAll("[data-copies]")) {

@@ -326,6 +326,19 @@ def test_mask_and_box_are_switched_and_lit(home: Page, picture: Path) -> None:
     expect(home.locator("#instances li")).not_to_have_class("lit")
 
 
+def test_the_page_works_below_a_prefix(page: Page, stack: Stack) -> None:
+    """Behind a proxy that serves several things on one host; its calls for other programs name the prefix, too."""
+    here = "http://proxy.example/mainmask"
+    page.route(
+        f"{here}/**",
+        lambda route: route.fulfill(response=route.fetch(url=route.request.url.replace(here, stack.api_url))),
+    )
+    page.goto(f"{here}/")
+    page.get_by_role("button", name="Try the sample").click()
+    page.wait_for_selector(DONE)
+    expect(page.locator("#curl")).to_contain_text(f"curl '{here}/v1/jobs'")
+
+
 def test_an_unknown_job_is_said_to_be_unknown(page: Page, stack: Stack) -> None:
     """A link to a job that has been removed."""
     page.goto(f"{stack.api_url}/#019a0000-0000-7000-8000-000000000000")
