@@ -163,28 +163,6 @@ def test_a_failed_job_says_why_and_can_be_tried_again(home: Page, picture: Path)
     assert {"queued", "running", "failed"} >= set(home.evaluate("seen")) >= {"failed"}
 
 
-def test_a_job_that_waits_can_be_canceled(home: Page, picture: Path) -> None:
-    """The button is there until the job has ended; then the page says how it ended."""
-    # The stream is held back, so that the page still has the button whatever the worker does.
-    home.route("**/events", lambda route: None)
-    home.route("**/v1/jobs/*", as_of_the_beginning)
-    fill_in(home, picture)
-    home.locator("#all").check()
-    send(home)
-    button = home.get_by_role("button", name="Cancel")
-    expect(button).to_be_visible()
-    button.click()
-    expect(
-        home.locator("#job-problem, #job-status").filter(has_text=re.compile("has ended|Canceled|succeeded"))
-    ).to_be_visible()
-
-
-def as_of_the_beginning(route: Route) -> None:
-    """The job's document, with its status turned back."""
-    document = route.fetch().json()
-    route.fulfill(json={**document, "status": "queued", "result": None})
-
-
 def test_a_text_file_called_png_is_refused_and_nothing_is_lost(home: Page, tmp_path: Path) -> None:
     """The service says what is wrong beside the form, which keeps the words; another picture then works."""
     fake = tmp_path / "notes.png"
