@@ -53,4 +53,10 @@ def _events(job: Job) -> Iterator[JobEvent]:
 
 
 def _data(stage: Stage, status: str) -> dict[str, Any]:
-    return {"stage": stage.name, "status": status, "attempts": stage.attempts, "error": stage.error}
+    return {
+        "stage": stage.name,
+        "status": status,
+        "attempts": stage.attempts,
+        "duration_ms": stage.duration_ms if status in ENDED else None,
+        "error": stage.error,
+    }

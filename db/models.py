@@ -155,6 +155,13 @@ class Stage(Base):
     result: Mapped[JSON | None]
     model: Mapped[JSON | None]
 
+    @property
+    def duration_ms(self) -> int | None:
+        """Of the last attempt, from its claim to its end; None before."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)
+
 
 class Instance(Base):
     """One instance of the main object. Coordinates are pixels of the upright image, boxes XYXY."""

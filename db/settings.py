@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.image_limits import ImageLimits
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     s3_bucket: str = "mainmask"
     s3_region: str = "us-east-1"
     presigned_url_seconds: int = 3600
+
+    flower_url: AnyHttpUrl | None = None
+    """Where the page's readers reach Flower; without it, the page doesn't lead there."""
 
     profile: str = "tiny"
     device: str = "auto"
