@@ -54,7 +54,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         priority=fields.priority,
         caller_metadata=fields.metadata,
         webhook_url=fields.webhook_url,
-        webhook_events=None if fields.webhook_events is None else [str(event) for event in fields.webhook_events],
+        webhook_events=None if fields.webhook_events is None else list(dict.fromkeys(map(str, fields.webhook_events))),
         image_url=fields.image_url,
     )
     if submission.image is None:

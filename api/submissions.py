@@ -14,13 +14,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
 )
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from api.errors import MalformedBody, UnsupportedMediaType
@@ -43,8 +46,26 @@ WORDS = _one_of({"description": {"type": "string", "pattern": "\\S"}}, {"labels"
 JSON_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image_base64", "image_url", "upload_id")))
 FORM_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image", "image_url", "upload_id")))
 
+MOST_FIELDS = 100
+"""All that there are, and some that there are not, which are then named."""
+MOST_EVENTS = 16
+
 LISTS = ("labels", "outputs", "webhook_events")
 """Fields that a form repeats for each of their values."""
+
+
+def _check_length(description: object) -> object:
+    maximum = settings().maximum_description_characters
+    if isinstance(description, str) and len(description) > maximum:
+        raise ValueError(f"a description has at most {maximum} characters")
+    return description
+
+
+def _check_count(labels: object) -> object:
+    maximum = settings().maximum_labels
+    if isinstance(labels, list) and len(labels) > maximum:
+        raise ValueError(f"at most {maximum} labels are taken")
+    return labels
 
 
 class SubmissionFields(BaseModel):
@@ -52,12 +73,12 @@ class SubmissionFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    description: Text | None = Field(
+    description: Annotated[Text | None, BeforeValidator(_check_length)] = Field(
         None,
         description="Some words about the picture; the candidates are the physical things that they name.",
         examples=["The man skiing on his new snowboard!"],
     )
-    labels: list[Label] | None = Field(
+    labels: Annotated[list[Label] | None, FailFast(), BeforeValidator(_check_count)] = Field(
         None, description="The candidates themselves, instead of a description.", examples=[["man", "snowboard"]]
     )
     # Literals, not the enums: their schemas stand in the OpenAPI document without definitions of their own.
@@ -65,7 +86,9 @@ class SubmissionFields(BaseModel):
         Instances.BEST, description="The best instance of the main object, or all of them."
     )
     outputs: list[Literal[Artifact.MASK, Artifact.CUTOUT, Artifact.OVERLAY]] = Field(
-        default_factory=lambda: list(Artifact), description="The pictures to make; the document has the masks anyhow."
+        default_factory=lambda: list(Artifact),
+        max_length=MOST_EVENTS,
+        description="The pictures to make; the document has the masks anyhow.",
     )
     profile: str | None = Field(None, description="Which models; the service's own choice without it.")
     box_threshold: float | None = Field(
@@ -83,7 +106,7 @@ class SubmissionFields(BaseModel):
         None, description="Where to POST the job's end to.", examples=["https://example.com/hooks/mainmask"]
     )
     webhook_events: list[Literal[Event.JOB_SUCCEEDED, Event.JOB_FAILED, Event.JOB_CANCELED]] | None = Field(
-        None, description="Which events to send; all without it."
+        None, max_length=MOST_EVENTS, description="Which events to send; all without it."
     )
     metadata: Metadata = Field(default_factory=dict, description="Yours; given back with the job.")
 
@@ -99,19 +122,9 @@ class SubmissionFields(BaseModel):
             return None
         limits = settings()
         unique = list(dict.fromkeys(labels))
-        if len(unique) > limits.maximum_labels:
-            raise ValueError(f"at most {limits.maximum_labels} labels are taken")
         if any(len(label) > limits.maximum_label_characters for label in unique):
             raise ValueError(f"a label has at most {limits.maximum_label_characters} characters")
         return unique
-
-    @field_validator("description")
-    @classmethod
-    def _check_description(cls, description: str | None) -> str | None:
-        maximum = settings().maximum_description_characters
-        if description and len(description) > maximum:
-            raise ValueError(f"a description has at most {maximum} characters")
-        return description
 
     @field_validator("profile")
     @classmethod
@@ -165,10 +178,17 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
-        async with request.form(max_files=1) as form:
+        try:
+            form = await request.form(max_files=1)
+        except UnicodeError as error:  # of the charset that the header names
+            raise MalformedBody(f"the form can't be read: {error}.") from error
+        try:
             yield _from_form(form)
+        finally:
+            await form.close()
     elif content_type == "application/json":
-        yield from_json(parse_json(await request.body(), "the JSON body"))
+        # Off the event loop: parsing thirty megabytes takes a while.
+        yield await run_in_threadpool(_from_body, await request.body())
     else:
         raise UnsupportedMediaType(content_type)
 
@@ -185,8 +205,14 @@ def _from_form(form: FormData) -> Submission:
     return Submission(validated(SubmissionFields, fields), image.file if isinstance(image, UploadFile) else None)
 
 
+def _from_body(body: bytes) -> Submission:
+    return from_json(parse_json(body, "the JSON body"))
+
+
 def from_json(values: Any, where: tuple[str | int, ...] = ()) -> Submission:
     """The submission of a parsed JSON object; `where` it stands in the body is said in errors."""
+    if isinstance(values, dict) and len(values) > MOST_FIELDS:
+        raise MalformedBody(f"a submission has at most {MOST_FIELDS} fields.")
     submission = validated(JsonSubmission, values, where)
     if submission.image_base64 is None:
         return Submission(submission, None)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from db import outbox, profiles
 from db.jobs import NewJob
+from db.keys import submitted_at
 from db.models import Instance, Job, Stage
 from db.states import JobStatus
 
@@ -52,6 +53,7 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     """Insert the job, ended, with the answer of `source`; its pictures must have been copied before."""
     job = Job(
         **asdict(new),
+        created_at=submitted_at(new.id),
         status=JobStatus.SUCCEEDED,
         outcome=source.outcome,
         label=source.label,
@@ -69,5 +71,5 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     session.add(job)
     session.flush()
     outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
-    session.refresh(job, ["created_at", "finished_at"])
+    session.refresh(job, ["finished_at"])
     return job

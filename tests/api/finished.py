@@ -53,3 +53,14 @@ def finish(job_id: UUID) -> None:
         jobs.succeed(session, job_id, Outcome.FOUND, "square")
     for artifact in Artifact:
         object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
+
+
+def fail(job_id: UUID) -> None:
+    """Fail the job at its first stage, as a worker does."""
+    error = {"type": "invalid-image", "message": "It is broken."}
+    with session_factory().begin() as session:
+        claim = claims.take(session, job_id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
+        assert claim is not None
+        jobs.start(session, job_id)
+        assert claims.fail(session, claim, error)
+        jobs.fail(session, job_id, StageName.CLASSIFY, error)

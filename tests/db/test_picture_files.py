@@ -31,7 +31,11 @@ def picture(side: int = 64) -> Image.Image:
 
 def frames(count: int) -> dict[str, Any]:
     """Options to save so many different frames."""
-    return {"save_all": True, "lossless": True, "append_images": [Image.new("RGB", (8, 8), (n, 0, 0)) for n in range(1, count)]}
+    return {
+        "save_all": True,
+        "lossless": True,
+        "append_images": [Image.new("RGB", (8, 8), (n, 0, 0)) for n in range(1, count)],
+    }
 
 
 def chunk(kind: bytes, content: bytes = b"") -> bytes:
