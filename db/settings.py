@@ -1,5 +1,6 @@
 """The settings, read once from `MAINMASK_…` environment variables."""
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.image_limits import ImageLimits
+from db.states import StageName
 
 
 def _split(value: object) -> object:
@@ -21,6 +23,12 @@ CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 ADMIN_KEY = re.compile(r"[!-~]{20,}")
 """What fits into a header, and can't be guessed."""
+
+
+def default_models_dir() -> Path:
+    """In the user's cache: the files can be fetched again (XDG base directories)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "mainmask" / "models"
 
 
 class Settings(BaseSettings):
@@ -49,6 +57,21 @@ class Settings(BaseSettings):
     presigned_url_seconds: int = 3600
 
     profile: str = "tiny"
+    """Which models answer: `tiny`, `base` or `large`."""
+    classify_model: str | None = None
+    """Instead of the profile's; a name of the table, see docs/models.md."""
+    detect_model: str | None = None
+    segment_model: str | None = None
+    allowed_models: Annotated[frozenset[str], *CommaSeparated] = frozenset()
+    """Which models a job may ask for besides; with commas between them. A worker needs all of them on its disk."""
+    maximum_loaded_models: int = Field(6, ge=3)
+    """How many models a worker keeps loaded; that of least use makes room."""
+    models_dir: Path = Field(default_factory=default_models_dir)
+    """Where `mainmask models pull` puts what it fetches."""
+    models_mirror: str | None = None
+    """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
+    models_offline: bool = False
+    """Never ask the network for models. The workers never do."""
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
     torch_threads: int = 1
@@ -112,6 +135,12 @@ class Settings(BaseSettings):
         return ImageLimits(
             self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
         )
+
+    @property
+    def models_instead(self) -> dict[StageName, str | None]:
+        """The models that stand in for the profile's, by stage."""
+        names = (self.classify_model, self.detect_model, self.segment_model)
+        return dict(zip(StageName, names, strict=True))
 
     @field_validator("admin_key")
     @classmethod
