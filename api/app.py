@@ -10,7 +10,7 @@ from api import problems
 from api.body_limit import BodyLimit
 from api.changes import watching
 from api.pace import PaceKeeper
-from api.routes import batches, deliveries, health, home, jobs, keys, uploads, webhook_secrets
+from api.routes import batches, deliveries, health, home, jobs, keys, models, uploads, webhook_secrets
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -32,10 +32,12 @@ def create_app() -> FastAPI:
         title="mainmask",
         version=version("mainmask"),
         summary="A picture and some words in, the precise mask of the picture's main object out.",
-        openapi_tags=[{"name": name} for name in ("jobs", "batches", "uploads", "webhooks", "keys", "health")],
+        openapi_tags=[
+            {"name": name} for name in ("jobs", "batches", "uploads", "models", "webhooks", "keys", "health")
+        ],
     )
     app.include_router(home.router)
-    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, keys):
+    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     problems.install(app)

@@ -26,8 +26,9 @@ from starlette.datastructures import FormData, UploadFile
 from api.errors import MalformedBody, UnsupportedMediaType
 from api.urls import check_url
 from db.settings import settings
-from db.states import Artifact, Event, Instances, Priority
+from db.states import Artifact, Event, Instances, Priority, StageName
 
+Stage = Literal[StageName.CLASSIFY, StageName.DETECT, StageName.SEGMENT]
 Fields = TypeVar("Fields", bound=BaseModel)
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Url = Annotated[str, AfterValidator(check_url)]
@@ -42,6 +43,8 @@ WORDS = _one_of({"description": {"type": "string", "pattern": "\\S"}}, {"labels"
 JSON_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image_base64", "image_url", "upload_id")))
 FORM_IMAGE = _one_of(*({name: {"type": "string"}} for name in ("image", "image_url", "upload_id")))
 
+OBJECTS = ("metadata", "models")
+"""Fields that are JSON texts in a form."""
 LISTS = ("labels", "outputs", "webhook_events")
 """Fields that a form repeats for each of their values."""
 
@@ -67,6 +70,11 @@ class SubmissionFields(BaseModel):
         default_factory=lambda: list(Artifact), description="The pictures to make; the document has the masks anyhow."
     )
     profile: str | None = Field(None, description="Which models; the service's own choice without it.")
+    models: dict[Stage, str] | None = Field(
+        None,
+        description="By stage, the names of models to use instead of the profile's; `GET /v1/models` says which.",
+        examples=[{"detect": "google/owlv2-base-patch16-ensemble"}],
+    )
     box_threshold: float | None = Field(
         None, gt=0, lt=1, description="The least box score to take, instead of the profile's own ladder."
     )
@@ -119,6 +127,17 @@ class SubmissionFields(BaseModel):
             raise ValueError(f"this service runs {settings().profile}")
         return profile
 
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, models: dict[Stage, str] | None) -> dict[Stage, str] | None:
+        own, lent = settings().checkpoints, settings().lent_checkpoints
+        for stage, name in (models or {}).items():
+            names = [own[stage].name, *(found.name for found in lent.values() if found.stage is stage)]
+            if name not in names:
+                raise ValueError(f"{stage}: there is no model {name!r} here; there are: {', '.join(names)}")
+        # What would answer anyhow need not be asked for.
+        return {stage: name for stage, name in (models or {}).items() if name != own[stage].name} or None
+
     @field_validator("metadata")
     @classmethod
     def _check_metadata(cls, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +169,7 @@ class JsonSubmission(SubmissionFields):
 
 
 class MultipartSubmission(SubmissionFields):
-    """The multipart body of a submission; `metadata` is a JSON text there."""
+    """The multipart body of a submission; `metadata` and `models` are JSON texts there."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": [WORDS, FORM_IMAGE]})
 
@@ -185,8 +204,7 @@ def _from_form(form: FormData) -> Submission:
     image = form.get("image")
     fields: dict[str, Any] = {name: form.get(name) for name in form if name not in {"image", *LISTS}}
     fields |= {name: form.getlist(name) for name in LISTS if name in form}
-    if "metadata" in fields:
-        fields["metadata"] = parse_json(str(fields["metadata"]), "metadata")
+    fields |= {name: parse_json(str(fields[name]), name) for name in OBJECTS if name in fields}
     points_to_it = "image_url" in fields or "upload_id" in fields
     if points_to_it == isinstance(image, UploadFile):
         raise MalformedBody("send one of a file part named `image`, `image_url` and `upload_id`.")

@@ -6,9 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from db.catalog import CHECKPOINTS, chosen, find_checkpoint, find_profile
+from db.checkpoints import Checkpoint
+from db.errors import UnknownModel, UnknownProfile
 from db.image_limits import ImageLimits
 from db.states import StageName
 
@@ -137,10 +140,40 @@ class Settings(BaseSettings):
         )
 
     @property
-    def models_instead(self) -> dict[StageName, str | None]:
-        """The models that stand in for the profile's, by stage."""
+    def checkpoints(self) -> dict[StageName, Checkpoint]:
+        """The models that answer where a job names no other one."""
         names = (self.classify_model, self.detect_model, self.segment_model)
-        return dict(zip(StageName, names, strict=True))
+        return chosen(self.profile, dict(zip(StageName, names, strict=True)))
+
+    @property
+    def lent_checkpoints(self) -> dict[str, Checkpoint]:
+        """Those that a job may name, by name."""
+        return {name: CHECKPOINTS[name] for name in sorted(self.allowed_models)}
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, name: str) -> str:
+        try:
+            return find_profile(name).name
+        except UnknownProfile as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("classify_model", "detect_model", "segment_model")
+    @classmethod
+    def _check_model(cls, name: str | None, field: ValidationInfo) -> str | None:
+        if not name:
+            return None
+        try:
+            return find_checkpoint(name, StageName(str(field.field_name).removesuffix("_model"))).name
+        except UnknownModel as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("allowed_models")
+    @classmethod
+    def _check_allowed_models(cls, names: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(names - CHECKPOINTS.keys()):
+            raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
+        return names
 
     @field_validator("admin_key")
     @classmethod

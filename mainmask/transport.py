@@ -27,6 +27,8 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
 PAGE = 100
+JSON_TEXTS = ("metadata", "models")
+"""Fields that are JSON texts in a form."""
 KEY = re.compile(r"[!-~]+")
 """What a header can hold. The service knows what its keys look like."""
 ERRNO = re.compile(r"^\[Errno -?\d+\] ")
@@ -58,7 +60,7 @@ class Transport:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         if image is None:
             return _job(self._request("POST", "/v1/jobs", json=dict(fields), headers=headers))
-        form = {name: json.dumps(value) if name == "metadata" else value for name, value in fields.items()}
+        form = {name: json.dumps(value) if name in JSON_TEXTS else value for name, value in fields.items()}
         return _job(self._request("POST", "/v1/jobs", files={"image": ("image", image)}, data=form, headers=headers))
 
     def job(self, job_id: str) -> tuple[Job, float]:

@@ -1,5 +1,6 @@
 """From a checkpoint's files to a model that answers: one code path for all kinds, in which no file runs code."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,9 @@ from worker.pipeline.transformers_sam import TransformersSegmenter
 
 Stage = Classifier | Detector | Segmenter
 
+ONE_AT_A_TIME = threading.Lock()
+"""transformers loads with process-wide switches: of two models that are loaded side by side, one may miss weights."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -56,7 +60,7 @@ class Loader:
     def load(self, checkpoint: Checkpoint) -> LoadedModel:
         """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
         files = self.folder.find(checkpoint)
-        with broken_files(files.folder):
+        with ONE_AT_A_TIME, broken_files(files.folder):
             stage = LOADERS[checkpoint.kind](checkpoint, files, self)
         return LoadedModel(stage, card(checkpoint, files))
 
