@@ -201,6 +201,8 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
 
 
 def _from_form(form: FormData) -> Submission:
+    if repeated := sorted(name for name in form if name not in LISTS and len(form.getlist(name)) > 1):
+        raise MalformedBody(f"send `{repeated[0]}` once.")
     image = form.get("image")
     fields: dict[str, Any] = {name: form.get(name) for name in form if name not in {"image", *LISTS}}
     fields |= {name: form.getlist(name) for name in LISTS if name in form}

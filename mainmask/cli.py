@@ -1,4 +1,5 @@
-"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`."""
+"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`,
+`mainmask models`."""
 
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import mainmask
 from mainmask.commands.demo import demo
 from mainmask.commands.jobs import jobs
 from mainmask.commands.keys import keys
+from mainmask.commands.models import models
 from mainmask.commands.segment import segment
 from mainmask.commands.up import up
 
@@ -28,6 +30,7 @@ app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

@@ -114,3 +114,10 @@ def test_answers_are_given_again_for_the_same_models_alone(client: TestClient, q
     assert client.post("/v1/jobs", json=asked).json()["reused_from"] is None
     with session_factory().begin() as session:
         profiles.announce(session, "tiny", {})
+
+
+def test_a_form_says_a_thing_once(client: TestClient, question: dict[str, Any], picture: bytes) -> None:
+    """Of two models for one stage neither is taken; the same goes for any field that is no list."""
+    form = {"labels": question["labels"], "models": ["null", "null"]}
+    answer = client.post("/v1/jobs", files={"image": picture}, data=form)
+    assert (answer.status_code, "`models` once" in answer.json()["detail"]) == (400, True)
