@@ -1,5 +1,5 @@
 """The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`,
-`mainmask models`."""
+`mainmask models`, `mainmask evaluate`."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 
 import mainmask
 from mainmask.commands.demo import demo
+from mainmask.commands.evaluate import evaluate
 from mainmask.commands.jobs import jobs
 from mainmask.commands.keys import keys
 from mainmask.commands.models import models
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
+app.command(epilog=EPILOG)(evaluate)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
