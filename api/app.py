@@ -11,7 +11,7 @@ from api.body_limit import BodyLimit
 from api.changes import watching
 from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
-from api.routes import batches, deliveries, documentation, health, home, jobs, keys, uploads, webhook_secrets
+from api.routes import batches, deliveries, documentation, health, home, jobs, keys, models, uploads, webhook_secrets
 from api.security_headers import SecurityHeaders
 from db.settings import settings
 
@@ -43,7 +43,7 @@ def create_app() -> FastAPI:
     )
     app.include_router(home.router)
     app.mount("/page", home.FILES)
-    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, keys):
+    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     documentation.install(app)

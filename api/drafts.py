@@ -46,6 +46,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         id=uuid7(),
         tenant=caller.tenant,
         profile=fields.profile or settings().profile,
+        models={str(stage): name for stage, name in fields.models.items()} if fields.models else None,
         description=fields.description if not fields.labels else None,
         labels=fields.labels,
         instances_wanted=fields.instances,
@@ -96,7 +97,7 @@ def _find_answer(wanted: Draft) -> Job | None:
     if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
         return None
     with session_factory()() as session:
-        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
+        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile, wanted.new.models)
 
 
 def _store_image(caller: Caller, wanted: Draft) -> None:

@@ -30,8 +30,9 @@ from api.errors import MalformedBody, UnsupportedMediaType
 from api.texts import Metadata, Text, check_text
 from api.urls import check_url
 from db.settings import settings
-from db.states import Artifact, Event, Instances, Priority
+from db.states import Artifact, Event, Instances, Priority, StageName
 
+Stage = Literal[StageName.CLASSIFY, StageName.DETECT, StageName.SEGMENT]
 Fields = TypeVar("Fields", bound=BaseModel)
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(check_text)]
 Url = Annotated[str, AfterValidator(check_url)]
@@ -50,6 +51,8 @@ MOST_FIELDS = 100
 """All that there are, and some that there are not, which are then named."""
 MOST_EVENTS = 16
 
+OBJECTS = ("metadata", "models")
+"""Fields that are JSON texts in a form."""
 LISTS = ("labels", "outputs", "webhook_events")
 """Fields that a form repeats for each of their values."""
 
@@ -91,6 +94,11 @@ class SubmissionFields(BaseModel):
         description="The pictures to make; the document has the masks anyhow.",
     )
     profile: str | None = Field(None, description="Which models; the service's own choice without it.")
+    models: dict[Stage, str] | None = Field(
+        None,
+        description="By stage, the names of models to use instead of the profile's; `GET /v1/models` says which.",
+        examples=[{"detect": "google/owlv2-base-patch16-ensemble"}],
+    )
     box_threshold: float | None = Field(
         None, gt=0, lt=1, description="The least box score to take, instead of the profile's own ladder."
     )
@@ -133,6 +141,17 @@ class SubmissionFields(BaseModel):
             raise ValueError(f"this service runs {settings().profile}")
         return profile
 
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, models: dict[Stage, str] | None) -> dict[Stage, str] | None:
+        own, lent = settings().checkpoints, settings().lent_checkpoints
+        for stage, name in (models or {}).items():
+            names = [own[stage].name, *(found.name for found in lent.values() if found.stage is stage)]
+            if name not in names:
+                raise ValueError(f"{stage}: there is no model {name!r} here; there are: {', '.join(names)}")
+        # What would answer anyhow need not be asked for.
+        return {stage: name for stage, name in (models or {}).items() if name != own[stage].name} or None
+
     @model_validator(mode="after")
     def _check_candidates_are_named(self) -> "SubmissionFields":
         if bool(self.labels) == bool(self.description and self.description.strip()):
@@ -155,7 +174,7 @@ class JsonSubmission(SubmissionFields):
 
 
 class MultipartSubmission(SubmissionFields):
-    """The multipart body of a submission; `metadata` is a JSON text there."""
+    """The multipart body of a submission; `metadata` and `models` are JSON texts there."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": [WORDS, FORM_IMAGE]})
 
@@ -194,11 +213,12 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
 
 
 def _from_form(form: FormData) -> Submission:
+    if repeated := sorted(name for name in form if name not in LISTS and len(form.getlist(name)) > 1):
+        raise MalformedBody(f"send `{repeated[0]}` once.")
     image = form.get("image")
     fields: dict[str, Any] = {name: form.get(name) for name in form if name not in {"image", *LISTS}}
     fields |= {name: form.getlist(name) for name in LISTS if name in form}
-    if "metadata" in fields:
-        fields["metadata"] = parse_json(str(fields["metadata"]), "metadata")
+    fields |= {name: parse_json(str(fields[name]), name) for name in OBJECTS if name in fields}
     points_to_it = "image_url" in fields or "upload_id" in fields
     if points_to_it == isinstance(image, UploadFile):
         raise MalformedBody("send one of a file part named `image`, `image_url` and `upload_id`.")

@@ -57,6 +57,7 @@ class InputDocument(BaseModel):
     instances: Instances
     outputs: list[Artifact]
     profile: str
+    models: dict[StageName, str] | None = Field(description="Those that were asked for instead of the profile's.")
     priority: Priority
     box_threshold: float | None
 
@@ -197,6 +198,7 @@ def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) ->
             instances=job.instances_wanted,
             outputs=[Artifact(name) for name in job.outputs],
             profile=job.profile,
+            models=job.models,
             priority=job.priority,
             box_threshold=job.box_threshold,
         ),

@@ -37,6 +37,7 @@ class NewJob:
     description: str | None = None
     labels: list[str] | None = None
     instances_wanted: Instances = Instances.BEST
+    models: dict[str, str] | None = None
     outputs: list[str] = field(default_factory=lambda: list(Artifact))
     box_threshold: float | None = None
     priority: Priority = Priority.NORMAL

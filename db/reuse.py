@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from sqlalchemy import func, select
@@ -26,6 +27,7 @@ def reuse_key(new: NewJob | Job) -> str:
         new.description,
         new.labels,
         new.profile,
+        new.models,
         new.instances_wanted,
         new.box_threshold,
         sorted(new.outputs),
@@ -33,9 +35,12 @@ def reuse_key(new: NewJob | Job) -> str:
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()
 
 
-def find(session: Session, key: str, profile: str) -> Job | None:
-    """The newest finished job with this key whose every stage was run by the models that are loaded now."""
-    models = profiles.models_of(session, profile)
+def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | None = None) -> Job | None:
+    """The newest finished job with this key whose every stage was run by the models that would run it now.
+
+    `instead` names the models that are asked for in the place of the profile's, by stage.
+    """
+    models = profiles.models_of(session, profile, instead)
     found = session.scalar(
         select(Job)
         .where(Job.reuse_key == key, Job.status == JobStatus.SUCCEEDED)

@@ -1,4 +1,5 @@
-"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`."""
+"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`,
+`mainmask models`, `mainmask evaluate`."""
 
 from typing import Annotated
 
@@ -6,8 +7,10 @@ import typer
 
 import mainmask
 from mainmask.commands.demo import demo
+from mainmask.commands.evaluate import evaluate
 from mainmask.commands.jobs import jobs
 from mainmask.commands.keys import keys
+from mainmask.commands.models import models
 from mainmask.commands.segment import segment
 from mainmask.commands.up import up
 
@@ -26,8 +29,10 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
+app.command(epilog=EPILOG)(evaluate)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

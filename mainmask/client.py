@@ -1,9 +1,9 @@
 """The Python client of the service's HTTP API."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar, Unpack
+from typing import Any, BinaryIO, Self, TypeVar, Unpack
 
 import httpx
 
@@ -211,6 +211,14 @@ class Client:
             ServiceUnreachable, UnexpectedAnswer: the service or its storage does not work.
         """
         return self._transport.artifact(_id(job), artifact, instance)
+
+    def models(self) -> Mapping[str, Any]:
+        """The service's table of models: `GET /v1/models`, as it answers.
+
+        Raises:
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        return self._transport.models()
 
     def create_key(  # noqa: PLR0913 - what a key has
         self,

@@ -27,6 +27,10 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
 PAGE = 100
+MODEL_FIELDS = frozenset({"name", "stage", "license", "commercial_use", "parameters", "default", "lent", "ready"})
+"""What the command line shows of a model."""
+JSON_TEXTS = ("metadata", "models")
+"""Fields that are JSON texts in a form."""
 KEY = re.compile(r"[!-~]+")
 """What a header can hold. The service knows what its keys look like."""
 ERRNO = re.compile(r"^\[Errno -?\d+\] ")
@@ -58,7 +62,7 @@ class Transport:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         if image is None:
             return _job(self._request("POST", "/v1/jobs", json=dict(fields), headers=headers))
-        form = {name: json.dumps(value) if name == "metadata" else value for name, value in fields.items()}
+        form = {name: json.dumps(value) if name in JSON_TEXTS else value for name, value in fields.items()}
         return _job(self._request("POST", "/v1/jobs", files={"image": ("image", image)}, data=form, headers=headers))
 
     def job(self, job_id: str) -> tuple[Job, float]:
@@ -81,6 +85,17 @@ class Transport:
     def artifact(self, job_id: str, name: str, instance: int) -> bytes:
         """GET /v1/jobs/{id}/{name}, wherever it leads."""
         return self._request("GET", f"{_path(job_id)}/{name}", job_id=job_id, params={"instance": instance}).content
+
+    def models(self) -> Mapping[str, Any]:
+        """GET /v1/models."""
+        response = self._request("GET", "/v1/models")
+        try:
+            table: dict[str, Any] = response.json()
+            if not all(model.keys() >= MODEL_FIELDS for model in table["models"]):
+                raise KeyError(*MODEL_FIELDS)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnexpectedAnswer(str(response.url), f"no table of models ({_excerpt(response)})") from error
+        return table
 
     def create_key(self, fields: Mapping[str, Any]) -> CreatedKey:
         """POST /v1/keys."""
