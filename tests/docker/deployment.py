@@ -35,14 +35,15 @@ def compose(*names: str) -> dict[str, Any]:
     done = run("docker-compose", "--env-file", os.devnull, *files, "config", "--format", "json", env=environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    # Compose writes what could be read by it again, in which $$ stands for $.
+    found: dict[str, Any] = json.loads(done.stdout.replace("$$", "$"))
     return found
 
 
 def secrets() -> dict[str, str]:
     """What .env.example asks to be changed, in words that tell them apart."""
-    return {name: f"{name.lower()}-of-a-test" for name, value in example().items() if value == "change-me"} | {
-        "S3_ACCESS_KEY_ID": "s3-access-key-id-of-a-test"
+    return {name: f"{name.lower()}-of-this-test" for name, value in example().items() if value == "change-me"} | {
+        "S3_ACCESS_KEY_ID": "s3-access-key-id-of-this-test"
     }
 
 
@@ -103,3 +104,9 @@ def command_of(image: str) -> list[str]:
 def compose_command(service: Mapping[str, Any]) -> list[str]:
     """What a service of Compose's runs, of our own images."""
     return service.get("command") or command_of(service["image"])
+
+
+def seconds(duration: str) -> float:
+    """Of Compose's form `1m0s`."""
+    units = {"m": 60, "s": 1}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([ms])", duration))
