@@ -41,7 +41,7 @@ class SeaweedFS:
             name="seaweedfs",
             command=["sh", str(DOCKER / "s3" / "serve.sh"), *options],
             environment=self.environment,
-            prepare=lambda: self.folder.mkdir(),
+            prepare=self.folder.mkdir,
             is_ready=self._answers,
         )
 

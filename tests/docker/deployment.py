@@ -28,7 +28,7 @@ def run(program: str, *arguments: str | Path, **options: Any) -> subprocess.Comp
 
 @cache
 def compose(*names: str) -> dict[str, Any]:
-    """The files of these names merged, completed and checked by Compose itself, with each secret its variable's name."""
+    """The files of these names, merged, completed and checked by Compose; each secret has its variable's name."""
     files = [option for name in names for option in ("--file", str(DOCKER / name))]
     # Nothing of this machine's environment, nor of a .env that its user has made.
     environment = {"PATH": os.defpath, "HOME": "/nonexistent", **secrets()}
@@ -95,15 +95,27 @@ def last(dockerfile: Path, instruction: str) -> str:
     return [value for name, value in instructions(dockerfile) if name == instruction][-1]
 
 
-def command_of(image: str) -> list[str]:
-    """What a container of this image runs unless told otherwise."""
-    found: list[str] = json.loads(last(DOCKERFILES[image.split(":")[0]], "CMD"))
+def dockerfile_of(service: Mapping[str, Any]) -> Path | None:
+    """What the image of a service of Compose's is built from; None where it is somebody else's."""
+    return DOCKERFILES.get(service["image"].partition(":")[0])
+
+
+def command_of(service: Mapping[str, Any]) -> list[str]:
+    """What a service of Compose's runs that has an image of ours: its own command, else the image's."""
+    dockerfile = dockerfile_of(service)
+    assert dockerfile is not None
+    found: list[str] = service["command"] or json.loads(last(dockerfile, "CMD"))
     return found
 
 
-def compose_command(service: Mapping[str, Any]) -> list[str]:
-    """What a service of Compose's runs, of our own images."""
-    return service.get("command") or command_of(service["image"])
+def health_check_of(service: Mapping[str, Any]) -> list[str]:
+    """Its own, else its image's, in Compose's form; the empty list is none."""
+    own: list[str] = service.get("healthcheck", {}).get("test", [])
+    dockerfile = dockerfile_of(service)
+    if own or dockerfile is None:
+        return own
+    _, command = last(dockerfile, "HEALTHCHECK").split("CMD ", 1)
+    return ["CMD", *json.loads(command)]
 
 
 def seconds(duration: str) -> float:

@@ -64,7 +64,9 @@ def test_the_processes_role_reads_and_writes_the_rows_of_every_table(deployed: D
     """Also of those that a later migration adds: the owner's default privileges say so."""
     with connected(deployed.app) as connection:
         for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-            assert connection.scalar(text("SELECT has_table_privilege(:table, :right)"), {"table": table, "right": right})
+            assert connection.scalar(
+                text("SELECT has_table_privilege(:table, :right)"), {"table": table, "right": right}
+            )
 
 
 @pytest.mark.parametrize(

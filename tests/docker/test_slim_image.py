@@ -10,7 +10,14 @@ from packaging.requirements import Requirement
 
 from tests.docker.deployment import ROOT
 
-MODULES = ("api.app", "migrations.schema", "worker.maintenance", "worker.webhooks.app", "flower.command", "mainmask.cli")
+MODULES = (
+    "api.app",
+    "migrations.schema",
+    "worker.maintenance",
+    "worker.webhooks.app",
+    "flower.command",
+    "mainmask.cli",
+)
 """What the image's processes are started from."""
 
 IMPORT_WITHOUT = """
