@@ -20,6 +20,7 @@ from tests.docker.deployment import (
     command_of,
     compose,
     example,
+    health_check_of,
     instructions,
     seconds,
 )

@@ -106,7 +106,6 @@ def test_the_workloads_are_compose_s() -> None:
         assert container.get("args") == SERVICES[name]["command"], name
         assert "command" not in container
         assert container["image"] == SERVICES[name]["image"]
-        assert command_of(SERVICES[name])
 
 
 @each_workload
