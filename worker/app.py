@@ -27,6 +27,7 @@ def load_models(**_: Any) -> None:
     # Imported here: Flower loads this module too, and needs no torch.
     from worker.runtime import runtime  # noqa: PLC0415
 
+    withdraw_ready()  # a process that was killed leaves its own behind
     try:
         runtime()
     except MainmaskError as error:
