@@ -17,5 +17,5 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Polling does not sleep, but notes for how long it would have."""
     pauses: list[float] = []
-    monkeypatch.setattr("mainmask.polling.time.sleep", pauses.append)
+    monkeypatch.setattr("mainmask.network.time.sleep", pauses.append)
     return pauses
