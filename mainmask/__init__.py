@@ -23,6 +23,7 @@ from mainmask.errors import (
     QuotaExceeded,
     RequestRejected,
     ServiceBusy,
+    ServiceFailed,
     ServiceUnreachable,
     UnexpectedAnswer,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Result",
     "Retries",
     "ServiceBusy",
+    "ServiceFailed",
     "ServiceUnreachable",
     "Stage",
     "UnexpectedAnswer",

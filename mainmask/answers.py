@@ -12,6 +12,7 @@ from mainmask.errors import (
     QuotaExceeded,
     RequestRejected,
     ServiceBusy,
+    ServiceFailed,
     ServiceUnreachable,
     UnexpectedAnswer,
 )
@@ -58,7 +59,8 @@ def error_in(response: httpx.Response, job_id: str) -> MainmaskError:
         reason = str(problem.get("detail") or f"it answers {response.status_code} {response.reason_phrase}")
         return kind(_origin(response.url), reason, retry_after_seconds(response))
     if not problem or response.is_server_error:
-        return UnexpectedAnswer(str(response.url), f"{response.status_code} {_excerpt(response)}")
+        wrong = ServiceFailed if problem else UnexpectedAnswer
+        return wrong(str(response.url), f"{response.status_code} {_excerpt(response)}")
     if _is(problem, "job-not-found"):
         return JobNotFound(job_id)
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -49,7 +50,7 @@ class Calls:
         return answer
 
     async def wait(self, job: Job | str, timeout_seconds: float, on_change: OnChange | None) -> Job:
-        return await wait(self._transport, _id(job), timeout_seconds, on_change)
+        return await wait(self._transport, _id(job), timeout_seconds, on_change, self._retries.silent_seconds)
 
     async def jobs(self, status: str | None, before: str | None) -> Page[Job]:
         return await self._again(lambda: self._transport.jobs(status, before))
@@ -58,35 +59,47 @@ class Calls:
         return await self._again(lambda: self._transport.change(_id(job), "cancel"))
 
     async def retry(self, job: Job | str) -> Job:
-        return await self._transport.change(_id(job), "retry")
+        return await self._once(lambda: self._transport.change(_id(job), "retry"))
 
     async def delete(self, job: Job | str) -> None:
-        await self._transport.delete(_id(job))
+        await self._once(lambda: self._transport.delete(_id(job)))
 
     async def download(self, job: Job | str, artifact: Artifact, instance: int) -> bytes:
         return await self._again(lambda: self._transport.artifact(_id(job), artifact, instance))
 
     async def create_key(self, name: str, options: KeyOptions) -> CreatedKey:
-        return await self._transport.create_key(_said({"name": name, **options}))
+        return await self._once(lambda: self._transport.create_key(_said({"name": name, **options})))
 
     async def keys(self, before: str | None) -> Page[Key]:
         return await self._again(lambda: self._transport.keys(before))
 
     async def revoke_key(self, key: Key | str) -> None:
-        await self._transport.revoke_key(key if isinstance(key, str) else key.id)
+        key_id = key if isinstance(key, str) else key.id
+        await self._once(lambda: self._transport.revoke_key(key_id))
+
+    async def _once(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of a request that must not be carried out twice: sent again only when it surely was not."""
+        return await _answer(send, replace(self._retries, silent_seconds=0.0), self._transport.sleep)
 
     async def _again(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer of a request that may be sent twice; sent again until there is one, or patience ends."""
-        attempt, paused_seconds = 0, 0.0
-        while True:
-            try:
-                return await send()
-            except MainmaskError as error:
-                pause = self._retries.pause_seconds(error, attempt, paused_seconds)
-                if pause is None:
-                    raise
-            await self._transport.sleep(pause)
-            attempt, paused_seconds = attempt + 1, paused_seconds + pause
+        """The answer of a request that may be carried out twice."""
+        return await _answer(send, self._retries, self._transport.sleep)
+
+
+async def _answer(
+    send: Callable[[], Awaitable[Answer]], retries: Retries, sleep: Callable[[float], Awaitable[None]]
+) -> Answer:
+    """Send until there is an answer, or patience ends."""
+    attempt, paused_seconds = 0, 0.0
+    while True:
+        try:
+            return await send()
+        except MainmaskError as error:
+            pause = retries.pause_seconds(error, attempt, paused_seconds)
+            if pause is None:
+                raise
+        await sleep(pause)
+        attempt, paused_seconds = attempt + 1, paused_seconds + pause
 
 
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:

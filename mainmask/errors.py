@@ -50,6 +50,10 @@ class UnexpectedAnswer(MainmaskError):
         super().__init__(f"{url} gave an answer that makes no sense: {what}")
 
 
+class ServiceFailed(UnexpectedAnswer):
+    """The service says that it met an error of its own, which another request need not meet."""
+
+
 class RequestRejected(MainmaskError):
     """The service refuses the request; its fields are those of the problem document (RFC 9457)."""
 

@@ -10,16 +10,19 @@ from mainmask.polling import Polling
 from mainmask.transport import Transport
 
 UNREACHABLE_SECONDS = 15.0
-"""For how long a service that does not answer is put up with, because it may be starting again."""
+"""For how long, at least, a service that does not answer is put up with, because it may be starting again."""
 SILENCE_SECONDS = 10.0
 """After so long without an event the job is asked for: the stream may be dead, and nobody has noticed."""
 
 OnChange = Callable[[Job], None]
 
 
-async def wait(transport: Transport, job_id: str, timeout_seconds: float, on_change: OnChange | None) -> Job:
-    """The job once it has succeeded; raises what `Client.wait` does."""
-    job = await _Wait(transport, job_id, timeout_seconds, on_change).end()
+async def wait(
+    transport: Transport, job_id: str, timeout_seconds: float, on_change: OnChange | None, silent_seconds: float
+) -> Job:
+    """The job once it has succeeded; raises what `Client.wait` does. A longer silence than this is not put up with."""
+    silence = max(silent_seconds, UNREACHABLE_SECONDS)
+    job = await _Wait(transport, job_id, Polling(timeout_seconds), on_change, silence).end()
     if job is None:
         raise JobTimedOut(job_id, timeout_seconds)
     if job.status != "succeeded":
@@ -30,10 +33,13 @@ async def wait(transport: Transport, job_id: str, timeout_seconds: float, on_cha
 class _Wait:
     """One wait for one job."""
 
-    def __init__(self, transport: Transport, job_id: str, timeout_seconds: float, on_change: OnChange | None) -> None:
+    def __init__(
+        self, transport: Transport, job_id: str, polling: Polling, on_change: OnChange | None, silence: float
+    ) -> None:
         self._transport = transport
         self._job_id = job_id
-        self._polling = Polling(timeout_seconds)
+        self._polling = polling
+        self._longest_silence_seconds = silence
         self._on_change = on_change
         self._seen: Job | None = None
         self._streams = True
@@ -73,7 +79,7 @@ class _Wait:
                 raise
             return None, error.retry_after_seconds
         except ServiceUnreachable as error:
-            if self._polling.is_over() or self._polling.silent_seconds() > UNREACHABLE_SECONDS:
+            if self._polling.is_over() or self._polling.silent_seconds() > self._longest_silence_seconds:
                 raise
             return None, error.retry_after_seconds
         self._polling.answered()
