@@ -115,10 +115,10 @@ class Client:
         It follows the job's stream of events. Where none comes through, it asks: often at first, then ever more rarely.
 
         >>> job = client.submit("photo.jpg", "a cat asleep on the red sofa")
-        >>> job = client.wait(job, on_change=lambda job: print(job.status))  # doctest: +ELLIPSIS
-        queued
-        ...
-        succeeded
+        >>> states = []
+        >>> job = client.wait(job, on_change=lambda job: states.append(job.status))
+        >>> states[0], states[-1]
+        ('queued', 'succeeded')
         >>> job.result.instances[0].box
         (1.0, 2.0, 3.0, 4.0)
 

@@ -144,7 +144,8 @@ def serving(service: FakeService) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             request = httpx.Request(self.command, f"http://fake{self.path}", headers=dict(self.headers), content=body)
             response = service(request)
-            self.send_response(response.status_code)
+            # With the service's own headers alone.
+            self.send_response_only(response.status_code)
             for name, value in response.headers.items():
                 self.send_header(name, value)
             self.end_headers()
