@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import httpx
 import pytest
 from typer.main import get_command
@@ -240,16 +239,16 @@ def test_no_command_is_a_question() -> None:
     assert "segment" in run().output
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """All commands, with what one types for them."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
+def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All commands at or below this one, with what one types for them."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, below in command.commands.items():
+        yield from commands(below, *path, name)
 
 
-def all_commands() -> dict[tuple[str, ...], click.Command]:
+def all_commands() -> dict[tuple[str, ...], Any]:
     """Those of the command line."""
     return dict(commands(get_command(app)))
 
