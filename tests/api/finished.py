@@ -1,5 +1,6 @@
 """Jobs brought to their end without a worker."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,13 @@ CARD = {"name": "a model", "revision": "1", "license": "MIT"}
 MODELS = {str(name): CARD for name in StageName}
 
 
-def finish(job_id: UUID, label: str = "square", **instance: Any) -> None:
-    """As workers do that find one square: the results, the instance, its pictures; some of it otherwise if said so."""
+def finish(
+    job_id: UUID, label: str = "square", stages: Collection[StageName] = tuple(StageName), **instance: Any
+) -> None:
+    """As workers do that find one square: the results, the instance, its pictures; some of it otherwise if said so.
+
+    With the first of the `stages` alone it takes half the time.
+    """
     results: dict[StageName, dict[str, Any]] = {
         StageName.CLASSIFY: {
             "candidates": [{"label": label, "score": 0.75}, {"label": "circle", "score": 0.25}],
@@ -27,12 +33,12 @@ def finish(job_id: UUID, label: str = "square", **instance: Any) -> None:
         StageName.SEGMENT: {},
     }
     with session_factory().begin() as session:
-        for name, result in results.items():
+        for name in stages:
             claim = claims.take(session, job_id, name, Holder("here", 60), suspect=False)
             assert claim is not None
             jobs.start(session, job_id)
-            claims.complete(session, claim, result, CARD)
-            if name.next:
+            claims.complete(session, claim, results[name], CARD)
+            if name.next in stages:
                 jobs.hand_on(session, job_id, name.next)
         found: dict[str, Any] = {
             "box": [1.0, 2.0, 3.0, 4.0],

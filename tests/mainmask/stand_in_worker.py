@@ -56,7 +56,7 @@ def _end(job: Job) -> None:
     rle = coco.encode(mask)
     counts = {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
     label = job.labels[0] if job.labels else "cat"
-    finish(job.id, label, rle=counts, area=int(mask.sum()), box=list(BOX), mask_box=list(BOX))
+    finish(job.id, label, [StageName.CLASSIFY], rle=counts, area=int(mask.sum()), box=list(BOX), mask_box=list(BOX))
 
 
 def _fail(job_id: UUID) -> None:

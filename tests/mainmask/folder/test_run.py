@@ -70,7 +70,7 @@ def start(real_url: str) -> Command:
 def segment(start: Command, *arguments: str, code: int = ExitCode.OK) -> str:
     """Run it to its end, and return what it printed; to stderr, if it has ended otherwise than well."""
     process = start(*arguments)
-    stdout, stderr = process.communicate(timeout=100)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     return stdout + stderr
@@ -104,7 +104,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(start: Command) -> None:
     command = ("photos", "--labels", "kiln", "--output", "mask", "--out", "out", "--jobs", "16")
     first = start(*command)
     manifest = Path("out/manifest.jsonl")
-    wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b"\n") >= 250, seconds=60)
+    wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b"\n") >= 250, seconds=180)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     before = manifest.read_bytes()
