@@ -32,3 +32,18 @@ class SubmitOptions(TypedDict, total=False):
     """Where the service POSTs the job to when it has ended."""
     webhook_events: Sequence[Event]
     """Only these ends; all unless given."""
+
+
+class KeyOptions(TypedDict, total=False):
+    """The keyword arguments of `Client.create_key`; None is as if it had not been given."""
+
+    tenant: str | None
+    """Whose jobs it sees; else a tenant of its own, named after it."""
+    scopes: Sequence[str] | None
+    """What it may do: jobs:read, jobs:write (both unless given), admin."""
+    requests_per_minute: int | None
+    """How many, at most."""
+    jobs_in_flight: int | None
+    """How many of its tenant's jobs may not have ended."""
+    bytes_per_day: int | None
+    """How much it may send with submissions."""

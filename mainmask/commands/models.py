@@ -16,6 +16,7 @@ from mainmask.worker_side import run
 models = typer.Typer(no_args_is_help=True, help="List the models, and fetch their files for the workers.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the service's table, nothing else.")]
+WorkerJson = Annotated[bool, typer.Option("--json", help="Print what became of each model, nothing else.")]
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Profiles (base, large) or models.", show_default="what this machine's settings need"),
@@ -34,18 +35,22 @@ def list_models(as_json: Json = False, url: Url = None, api_key: ApiKey = None) 
 
 
 @models.command()
-def pull(names: Names = None) -> None:
+def pull(names: Names = None, as_json: WorkerJson = False) -> None:
     """Fetch models' files to this machine; interrupted, it goes on where it stopped.
 
     Only where the workers are installed. MAINMASK_MODELS_DIR says where to, MAINMASK_MODELS_MIRROR where from.
     """
-    run("worker.models", "pull", *(names or []))
+    run("worker.models", "pull", *_arguments(names, as_json=as_json))
 
 
 @models.command()
-def verify(names: Names = None) -> None:
+def verify(names: Names = None, as_json: WorkerJson = False) -> None:
     """Read models' files on this machine through, and compare them with their checksums."""
-    run("worker.models", "verify", *(names or []))
+    run("worker.models", "verify", *_arguments(names, as_json=as_json))
+
+
+def _arguments(names: list[str] | None, *, as_json: bool) -> list[str]:
+    return [*(names or []), *(["--json"] if as_json else [])]
 
 
 def _table(found: Iterable[Mapping[str, Any]]) -> Table:

@@ -1,11 +1,13 @@
 """`python -m worker.models pull|verify [NAME …]`: what `mainmask models` runs where the workers are installed."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -29,13 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mainmask models", description=__doc__)
     parser.add_argument("command", choices=["pull", "verify"])
     parser.add_argument("names", nargs="*", metavar="NAME", help="profiles or models; those of the settings if none")
+    parser.add_argument("--json", action="store_true", help="print what became of each, nothing else")
     options = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         config = settings()
         checkpoints = _named(options.names) if options.names else _of(config)
         run = _pull if options.command == "pull" else _verify
-        return run(checkpoints, config, console)
+        found = run(checkpoints, config, console)
+        if options.json:
+            sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return 0 if all(one["whole"] for one in found) else 1
     except ValidationError as error:
         console.print(f"The settings are wrong: {error}", style="red", markup=False)
         return 2
@@ -65,9 +71,10 @@ def _of(config: Settings) -> list[Checkpoint]:
     return list((own | config.lent_checkpoints).values())
 
 
-def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> int:
+def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[dict[str, Any]]:
     offline = config.models_offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in TRUE
     puller = Puller(ModelFolder(config.models_dir), config.models_mirror, offline)
+    found = []
     for checkpoint in checkpoints:
         if not checkpoint.license.commercial_use:
             console.print(
@@ -76,20 +83,23 @@ def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console)
         with _bars(console) as bars:
             pulled = puller.pull(checkpoint, partial(Bar, bars))
         console.print(f"{checkpoint.name}: {'pulled' if pulled else 'was whole already'}")
-    return 0
+        found.append({"name": checkpoint.name, "whole": True, "pulled": pulled})
+    return found
 
 
-def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> int:
-    folder, damaged = ModelFolder(config.models_dir), 0
+def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[dict[str, Any]]:
+    folder = ModelFolder(config.models_dir)
+    found: list[dict[str, Any]] = []
     for checkpoint in checkpoints:
         try:
             files = folder.find(checkpoint)
         except (CheckpointMissing, CheckpointInvalid) as error:
-            damaged += 1
+            found.append({"name": checkpoint.name, "whole": False, "error": str(error)})
             console.print(str(error), style="red", markup=False)
         else:
+            found.append({"name": checkpoint.name, "whole": True, "sha256": files.sha256, "folder": str(files.folder)})
             console.print(f"{checkpoint.name}: whole, sha256 {files.sha256[:12]}… in {files.folder}", markup=False)
-    return 1 if damaged else 0
+    return found
 
 
 @contextmanager
