@@ -19,6 +19,7 @@ from api import drafts
 from api.callers import Caller
 from api.crowds import crowds
 from api.drafts import Draft
+from api.errors import QuotaExceeded
 from api.submissions import Submission
 from db import fairness, idempotency, jobs, messages, reuse
 from db.documents import job_document
@@ -98,6 +99,16 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     if repeatable and (answer := repeatable.before()):
         return answer
     source = drafts.store(caller, wanted)
+    try:
+        return _create_or_answer(caller, wanted, source, repeatable)
+    except QuotaExceeded:
+        # Of two at once, the first may have taken the place that the second one didn't need.
+        if repeatable and repeatable.before():
+            return repeatable.other([wanted.new.id])
+        raise
+
+
+def _create_or_answer(caller: Caller, wanted: Draft, source: Job | None, repeatable: Repeatable | None) -> Accepted:
     with session_factory().begin() as session:
         if source is None:
             # Asked before the image was read; many may have been let in since.

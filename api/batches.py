@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -36,7 +36,7 @@ class BatchSubmission(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     # Each is checked by itself, so that errors name it.
-    jobs: list[dict[str, Any]] = Field(
+    jobs: Annotated[list[dict[str, Any]], FailFast()] = Field(
         min_length=1,
         description="Submissions, as POST /v1/jobs takes them in JSON.",
         json_schema_extra={"items": cast("Any", JsonSubmission.model_json_schema())},

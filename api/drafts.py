@@ -46,6 +46,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         id=uuid7(),
         tenant=caller.tenant,
         profile=fields.profile or settings().profile,
+        models={str(stage): name for stage, name in fields.models.items()} if fields.models else None,
         description=fields.description if not fields.labels else None,
         labels=fields.labels,
         instances_wanted=fields.instances,
@@ -54,7 +55,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         priority=fields.priority,
         caller_metadata=fields.metadata,
         webhook_url=fields.webhook_url,
-        webhook_events=None if fields.webhook_events is None else [str(event) for event in fields.webhook_events],
+        webhook_events=None if fields.webhook_events is None else list(dict.fromkeys(map(str, fields.webhook_events))),
         image_url=fields.image_url,
     )
     if submission.image is None:
@@ -96,7 +97,7 @@ def _find_answer(wanted: Draft) -> Job | None:
     if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
         return None
     with session_factory()() as session:
-        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
+        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile, wanted.new.models)
 
 
 def _store_image(caller: Caller, wanted: Draft) -> None:

@@ -21,6 +21,7 @@ TAGS = [
     {"name": "jobs", "description": "One picture, some words, one answer."},
     {"name": "batches", "description": "Many jobs in one call, with a status and a webhook of their own."},
     {"name": "uploads", "description": "Large pictures straight to the storage."},
+    {"name": "models", "description": "Which models answer, and under which licences."},
     {"name": "webhooks", "description": "What was sent to you, its signing secrets, and how to have it sent again."},
     {"name": "keys", "description": "For operators: who may call, and how much."},
     {"name": "health", "description": "For load balancers and orchestrators."},

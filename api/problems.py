@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 TYPE_BASE = "https://mainmask.dev/problems/"
 RETRY_AFTER_SECONDS = 5
+MOST_ERRORS = 20
+"""Of one request are told."""
 
 STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     ArtifactNotFound: HTTPStatus.NOT_FOUND,
@@ -76,6 +78,7 @@ STATUSES: dict[type[MainmaskError], HTTPStatus] = {
 GUARDED = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -155,14 +158,17 @@ def _on_known(_: Request, error: Exception) -> JSONResponse:
 
 def _on_validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    found_errors = error.errors()
     fields = [
         FieldError(
             field=".".join(str(part) for part in found["loc"]) or "body",
             message=found["msg"].removeprefix("Value error, "),
         )
-        for found in error.errors()
+        for found in found_errors[:MOST_ERRORS]
     ]
     detail = "; ".join(f"{field.field}: {field.message}" for field in fields)
+    if len(found_errors) > MOST_ERRORS:
+        detail += f"; and {len(found_errors) - MOST_ERRORS} more"
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=fields)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -10,29 +11,31 @@ from db.settings import settings
 
 MOST_NESTED = 32
 """Levels of metadata: what reads and writes JSON recurses."""
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_text(text: str) -> str:
     """The text; raises `ValueError` where it holds a NUL or half a surrogate pair."""
-    if "\0" in text:
-        raise ValueError("a text may not hold the character NUL")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("a text may not hold half a surrogate pair")
+    if UNSTORABLE.search(text):
+        raise ValueError("a text may hold neither the character NUL nor half a surrogate pair")
     return text
 
 
 def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """The metadata; raises `ValueError` where they are too large, too deep, or hold what can't be kept."""
+    maximum = settings().maximum_metadata_bytes
+    too_large = ValueError(f"metadata has at most {maximum} bytes as JSON")
     level: list[Any] = [metadata]
-    depth = 0
+    depth = parts = 0
     while level:
-        depth += 1
+        depth, parts = depth + 1, parts + len(level)
         if depth > MOST_NESTED:
             raise ValueError(f"metadata are at most {MOST_NESTED} levels deep")
+        if parts > maximum:  # each is a byte at the least
+            raise too_large
         level = [inner for value in level for inner in _checked_parts(value)]
-    maximum = settings().maximum_metadata_bytes
-    if len(json.dumps(metadata).encode()) > maximum:
-        raise ValueError(f"metadata has at most {maximum} bytes as JSON")
+    if len(json.dumps(metadata)) > maximum:
+        raise too_large
     return metadata
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from db import batches, outbox
 from db.errors import JobNotFound
+from db.keys import submitted_at
 from db.models import JSON, Job, Stage
 from db.states import (
     JOB_TRANSITIONS,
@@ -36,6 +37,7 @@ class NewJob:
     description: str | None = None
     labels: list[str] | None = None
     instances_wanted: Instances = Instances.BEST
+    models: dict[str, str] | None = None
     outputs: list[str] = field(default_factory=lambda: list(Artifact))
     box_threshold: float | None = None
     priority: Priority = Priority.NORMAL
@@ -53,7 +55,7 @@ class NewJob:
 
 def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
     """Insert the job and its stages, the first of them queued with this priority of its messages."""
-    job = Job(**asdict(new))
+    job = Job(**asdict(new), created_at=submitted_at(new.id))
     job.stages = [Stage(name=name, position=position) for position, name in enumerate(StageName)]
     for stage in job.stages:
         stage.status = StageStatus.PENDING
@@ -168,10 +170,10 @@ def cancel(session: Session, job_id: UUID) -> bool:
     return canceled
 
 
-def requeue(session: Session, job_id: UUID) -> StageName | None:
+def requeue(session: Session, job_id: UUID, *, message_priority: int = 0) -> StageName | None:
     """Start a failed job again at the stage that failed, with all its attempts; None when it hasn't failed.
 
-    The results of the stages before it stay; the message is sent after the commit.
+    The results of the stages before it stay; the message is sent after the commit, with this priority.
     """
     _lock_stages(session, job_id)
     if not _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED, finished_at=None, error=None):
@@ -190,6 +192,7 @@ def requeue(session: Session, job_id: UUID) -> StageName | None:
         .where(Stage.job_id == job_id, Stage.status == StageStatus.FAILED)
         .values(
             status=StageStatus.QUEUED,
+            priority=message_priority,
             attempts=0,
             error=None,
             due_at=func.clock_timestamp(),

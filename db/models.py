@@ -94,6 +94,8 @@ class Job(Base):
     labels: Mapped[list[str] | None]
     instances_wanted: Mapped[Instances] = mapped_column(_enum(Instances, "instances_wanted"))
     profile: Mapped[str] = mapped_column(String(32))
+    models: Mapped[JSON | None]
+    """By stage, the names of those that the caller wants instead of the profile's; None: none."""
     outputs: Mapped[list[str]]
     """The artifacts to make."""
     box_threshold: Mapped[float | None]
@@ -154,6 +156,13 @@ class Stage(Base):
     error: Mapped[JSON | None]
     result: Mapped[JSON | None]
     model: Mapped[JSON | None]
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Of the last attempt, from its claim to its end; None before."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)
 
 
 class Instance(Base):
@@ -322,4 +331,6 @@ class LoadedProfile(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     models: Mapped[JSON]
     """From a stage's name to its model's name, revision and licence."""
+    lent: Mapped[JSON] = mapped_column(server_default=text("'{}'"))
+    """The models that jobs may ask for besides: from a model's name to the same."""
     seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -1,14 +1,19 @@
 """The settings, read once from `MAINMASK_…` environment variables."""
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from db.catalog import CHECKPOINTS, chosen, find_checkpoint, find_profile
+from db.checkpoints import Checkpoint
+from db.errors import UnknownModel, UnknownProfile
 from db.image_limits import ImageLimits
+from db.states import StageName
 
 
 def _split(value: object) -> object:
@@ -21,6 +26,12 @@ CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 ADMIN_KEY = re.compile(r"[!-~]{20,}")
 """What fits into a header, and can't be guessed."""
+
+
+def default_models_dir() -> Path:
+    """In the user's cache: the files can be fetched again (XDG base directories)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "mainmask" / "models"
 
 
 class Settings(BaseSettings):
@@ -48,7 +59,25 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     presigned_url_seconds: int = 3600
 
+    flower_url: AnyHttpUrl | None = None
+    """Where the page's readers reach Flower; without it, the page doesn't lead there."""
+
     profile: str = "tiny"
+    """Which models answer: `tiny`, `base` or `large`."""
+    classify_model: str | None = None
+    """Instead of the profile's; a name of the table, see docs/models.md."""
+    detect_model: str | None = None
+    segment_model: str | None = None
+    allowed_models: Annotated[frozenset[str], *CommaSeparated] = frozenset()
+    """Which models a job may ask for besides; with commas between them. A worker needs all of them on its disk."""
+    maximum_loaded_models: int = Field(6, ge=3)
+    """How many models a worker keeps loaded; that of least use makes room."""
+    models_dir: Path = Field(default_factory=default_models_dir)
+    """Where `mainmask models pull` puts what it fetches."""
+    models_mirror: str | None = None
+    """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
+    models_offline: bool = False
+    """Never ask the network for models. The workers never do."""
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
     torch_threads: int = 1
@@ -112,6 +141,42 @@ class Settings(BaseSettings):
         return ImageLimits(
             self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
         )
+
+    @property
+    def checkpoints(self) -> dict[StageName, Checkpoint]:
+        """The models that answer where a job names no other one."""
+        names = (self.classify_model, self.detect_model, self.segment_model)
+        return chosen(self.profile, dict(zip(StageName, names, strict=True)))
+
+    @property
+    def lent_checkpoints(self) -> dict[str, Checkpoint]:
+        """Those that a job may name, by name."""
+        return {name: CHECKPOINTS[name] for name in sorted(self.allowed_models)}
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, name: str) -> str:
+        try:
+            return find_profile(name).name
+        except UnknownProfile as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("classify_model", "detect_model", "segment_model")
+    @classmethod
+    def _check_model(cls, name: str | None, field: ValidationInfo) -> str | None:
+        if not name:
+            return None
+        try:
+            return find_checkpoint(name, StageName(str(field.field_name).removesuffix("_model"))).name
+        except UnknownModel as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("allowed_models")
+    @classmethod
+    def _check_allowed_models(cls, names: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(names - CHECKPOINTS.keys()):
+            raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
+        return names
 
     @field_validator("admin_key")
     @classmethod

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import boto3
@@ -74,11 +75,21 @@ class ObjectStore:
                 if names and names[-1] >= last:
                     return
 
-    def url(self, key: str) -> str:
-        """A presigned URL to GET the object with; made here, without a request."""
+    def url(self, key: str, filename: str | None = None) -> str:
+        """A presigned URL to GET the object with; made here, without a request.
+
+        A browser that follows it shows the object, or saves it under the file name, where there is one.
+        """
+        named = {"ResponseContentDisposition": f'attachment; filename="{filename}"'} if filename else {}
         return self._presigner.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
+            "get_object", Params={"Bucket": self._bucket, "Key": key, **named}, ExpiresIn=self._url_seconds
         )
+
+    @property
+    def public_origin(self) -> str:
+        """Scheme, host and port of presigned URLs."""
+        endpoint = urlsplit(self._presigner.meta.endpoint_url)
+        return f"{endpoint.scheme}://{endpoint.netloc}"
 
     def upload_url(self, key: str, seconds: int) -> str:
         """A presigned URL to PUT the object to; made here, without a request."""

@@ -20,6 +20,8 @@ from mainmask.jobs import Job
 
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
+MODEL_FIELDS = frozenset({"name", "stage", "license", "commercial_use", "parameters", "default", "lent", "ready"})
+"""What the command line shows of a model."""
 
 Item = TypeVar("Item")
 
@@ -49,6 +51,21 @@ def page_in(
         return [read(document) for document in page[what]], page["next"]
     except (KeyError, TypeError, ValueError) as error:
         raise UnexpectedAnswer(str(response.url), f"no page of {what} ({_excerpt(response)})") from error
+
+
+def models_in(response: httpx.Response) -> Mapping[str, Any]:
+    """The table of models.
+
+    Raises:
+        UnexpectedAnswer: it is none.
+    """
+    try:
+        table: dict[str, Any] = response.json()
+        if not all(model.keys() >= MODEL_FIELDS for model in table["models"]):
+            raise KeyError(*MODEL_FIELDS)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswer(str(response.url), f"no table of models ({_excerpt(response)})") from error
+    return table
 
 
 def error_in(response: httpx.Response, job_id: str) -> MainmaskError:

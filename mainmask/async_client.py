@@ -1,7 +1,7 @@
 """The Python client for asyncio: `mainmask.client`, awaited."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Self, TypeVar, Unpack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -115,6 +115,10 @@ class AsyncClient:
     async def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
         """The PNG of one instance."""
         return await self._calls.download(job, artifact, instance)
+
+    async def models(self) -> Mapping[str, Any]:
+        """The service's table of models."""
+        return await self._calls.models()
 
     async def create_key(self, name: str, **options: Unpack[KeyOptions]) -> CreatedKey:
         """Make a key, which needs one of the scope `admin`."""

@@ -67,6 +67,9 @@ class Calls:
     async def download(self, job: Job | str, artifact: Artifact, instance: int) -> bytes:
         return await self._again(lambda: self._transport.artifact(_id(job), artifact, instance))
 
+    async def models(self) -> Mapping[str, Any]:
+        return await self._again(self._transport.models)
+
     async def create_key(self, name: str, options: KeyOptions) -> CreatedKey:
         return await self._once(lambda: self._transport.create_key(_said({"name": name, **options})))
 

@@ -1,4 +1,4 @@
-"""The command line: `mainmask up`, `demo`, `segment`, `jobs`, `keys` and `doctor`."""
+"""The command line: `mainmask up`, `demo`, `segment`, `doctor`, `evaluate`, `jobs`, `keys` and `models`."""
 
 from typing import Annotated
 
@@ -7,8 +7,10 @@ import typer
 import mainmask
 from mainmask.commands.demo import demo
 from mainmask.commands.doctor import doctor
+from mainmask.commands.evaluate import evaluate
 from mainmask.commands.jobs import jobs
 from mainmask.commands.keys import keys
+from mainmask.commands.models import models
 from mainmask.commands.segment import segment
 from mainmask.commands.up import up
 from mainmask.exit_codes import MEANINGS
@@ -24,8 +26,10 @@ app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
 app.command(epilog=EPILOG)(doctor)
+app.command(epilog=EPILOG)(evaluate)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,7 +1,7 @@
 """The Python client of the service's HTTP API. Its twin for asyncio is `mainmask.async_client`."""
 
-from collections.abc import Callable, Iterator
-from typing import Self, TypeVar, Unpack
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -202,6 +202,14 @@ class Client:
             ServiceUnreachable, UnexpectedAnswer: the service or its storage does not work.
         """
         return finished(self._calls.download(job, artifact, instance))
+
+    def models(self) -> Mapping[str, Any]:
+        """The service's table of models: `GET /v1/models`, as it answers.
+
+        Raises:
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        return finished(self._calls.models())
 
     def create_key(self, name: str, **options: Unpack[KeyOptions]) -> CreatedKey:
         """Make a key, which needs one of the scope `admin`, as the following do. The answer alone holds it whole.

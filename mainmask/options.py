@@ -20,6 +20,8 @@ class SubmitOptions(TypedDict, total=False):
     """Only the best match of the main object, or all."""
     outputs: Sequence[Artifact]
     """The pictures to make; all unless given."""
+    models: Mapping[str, str]
+    """By stage, the models to use instead of the service's own choice: {"detect": "…"}."""
     priority: Priority
     """Against the caller's other jobs."""
     reuse: bool

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from mainmask.address import Address
-from mainmask.answers import error_in, job_in, page_in, retry_after_seconds, unreachable
+from mainmask.answers import error_in, job_in, models_in, page_in, retry_after_seconds, unreachable
 from mainmask.errors import UnexpectedAnswer
 from mainmask.job_events import JobEvent
 from mainmask.jobs import Job
@@ -17,6 +17,8 @@ from mainmask.keys import CreatedKey, Key
 from mainmask.network import Events, Network
 
 PAGE = 100
+JSON_TEXTS = ("metadata", "models")
+"""Fields that are JSON texts in a form."""
 
 
 class Transport:
@@ -39,7 +41,7 @@ class Transport:
         headers = {"Idempotency-Key": idempotency_key}
         if image is None:
             return job_in(await self._request("POST", "/v1/jobs", json=dict(fields), headers=headers))
-        form = {name: json.dumps(value) if name == "metadata" else value for name, value in fields.items()}
+        form = {name: json.dumps(value) if name in JSON_TEXTS else value for name, value in fields.items()}
         files = {"image": ("image", image)}
         return job_in(await self._request("POST", "/v1/jobs", files=files, data=form, headers=headers))
 
@@ -64,6 +66,10 @@ class Transport:
         """GET /v1/jobs/{id}/{name}, wherever it leads."""
         path = f"{_path(job_id)}/{name}"
         return (await self._request("GET", path, job_id=job_id, params={"instance": instance})).content
+
+    async def models(self) -> Mapping[str, Any]:
+        """GET /v1/models."""
+        return models_in(await self._request("GET", "/v1/models"))
 
     @asynccontextmanager
     async def events(

@@ -22,9 +22,12 @@ app.conf.imports = ("worker.tasks",)
 
 def load_models(**_: Any) -> None:
     """Load before the first message is taken: a worker without its models takes no jobs."""
+    # Models are pulled beforehand: no library may ask the network for one, now or later.
+    os.environ["HF_HUB_OFFLINE"] = "1"
     # Imported here: Flower loads this module too, and needs no torch.
     from worker.runtime import runtime  # noqa: PLC0415
 
+    withdraw_ready()  # a process that was killed leaves its own behind
     try:
         runtime()
     except MainmaskError as error:

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 import torch
@@ -17,9 +17,13 @@ from db.settings import Settings, settings
 from db.storage import ObjectStore, object_store
 from worker.gate import Gate
 from worker.leases import Leases
+from worker.lending import Lending
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
+from worker.pipeline.checkpoints import Loader, choose_device
 from worker.pipeline.labels import LabelExtractor
+from worker.pipeline.loaded_models import LoadedModels
+from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 
 
@@ -39,12 +43,13 @@ class Runtime:
     leases: Leases
     holder: Holder
     profile: str
+    lending: Lending = field(default_factory=Lending)
 
     def announce(self) -> None:
         """Say which models this process answers with."""
         models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
-            profiles.announce(session, self.profile, models)
+            profiles.announce(session, self.profile, models, self.lending.cards())
 
 
 def fetcher(config: Settings) -> Callable[[str], bytes]:
@@ -63,8 +68,13 @@ def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
     config = settings()
     torch.set_num_threads(config.torch_threads)
+    loader = Loader(ModelFolder(config.models_dir), choose_device(config.device))
+    models = LoadedModels(loader.load, config.maximum_loaded_models)
+    lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
+    pipeline = Pipeline.of(config.checkpoints, models.get)
+    pipeline.warm_up()
     return Runtime(
-        pipeline=Pipeline.load(config.profile, config.device),
+        pipeline=pipeline,
         extractor=LabelExtractor(),
         store=object_store(),
         sessions=session_factory(),
@@ -74,4 +84,5 @@ def runtime() -> Runtime:
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
+        lending=lending,
     )

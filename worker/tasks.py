@@ -1,7 +1,6 @@
 """The Celery tasks, one a stage: claim, do the work, save, hand on."""
 
 import logging
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -93,9 +92,8 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
 
 def save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
-    card = asdict(runtime().pipeline.cards[claim.name])
     with runtime().sessions.begin() as session:
-        if not claims.complete(session, claim, output.result, card):
+        if not claims.complete(session, claim, output.result, output.model):
             return False
         session.add_all(output.instances)
         if output.image:

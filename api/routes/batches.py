@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.acceptance import Accepted
 from api.admission import ADMISSION
 from api.batches import BatchSubmission, accept_batch
-from api.callers import CallerOf
+from api.callers import Caller, CallerOf
 from api.errors import UnsupportedMediaType
 from api.guards import needs
 from api.idempotency import IdempotencyKey
@@ -42,9 +43,13 @@ async def submit_batch(request: Request, caller: CallerOf, idempotency_key: Idem
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType(content_type)
-    body = parse_json(await request.body(), "the body")
-    accepted = await run_in_threadpool(accept_batch, caller, body, idempotency_key)
+    # All of it off the event loop: parsing thirty megabytes takes a while.
+    accepted = await run_in_threadpool(_accept, caller, await request.body(), idempotency_key)
     return accepted.response()
+
+
+def _accept(caller: Caller, body: bytes, key: str | None) -> Accepted:
+    return accept_batch(caller, parse_json(body, "the body"), key)
 
 
 @router.get(

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.acceptance import accept
 from api.admission import ADMISSION
 from api.callers import CallerOf
+from api.crowds import crowds
 from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
 from api.guards import needs
@@ -22,13 +23,15 @@ from api.pace import PaceKeeper
 from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
-from db import jobs, listing, messages
+from db import fairness, jobs, listing, messages
 from db.api_keys import Scope
 from db.documents import JobDocument, job_document
-from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
+from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed, JobNotFound
+from db.events import events
 from db.keys import artifact_key, job_prefix
 from db.models import Job
-from db.session import session_factory
+from db.outlook import Outlook
+from db.session import OUTAGES, session_factory
 from db.states import TERMINAL, Artifact, JobStatus
 from db.storage import object_store
 
@@ -81,7 +84,11 @@ async def submit_job(
     seconds = wait_seconds(prefer)
     if not seconds:
         return accepted.response()
-    job = await ended(caller, UUID(accepted.body["id"]), request.app.state.changes, seconds)
+    try:
+        job = await ended(caller, UUID(accepted.body["id"]), request.app.state.changes, seconds)
+    except (JobNotFound, *OUTAGES):
+        # It was accepted, whatever has become of it since.
+        return accepted.response()
     return replace(
         accepted,
         status=HTTPStatus.OK if job.status in TERMINAL else accepted.status,
@@ -124,13 +131,16 @@ def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
 def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
-        jobs.find(session, caller.tenant, job_id)
+        wanted = jobs.find(session, caller.tenant, job_id).priority
         caller.quotas.check_in_flight(session, caller.tenant)
-        stage = jobs.requeue(session, job_id)
+        # Behind those that its caller has in flight, like a new one.
+        priority = fairness.message_priority(wanted, crowds().join(session, caller.tenant))
+        stage = jobs.requeue(session, job_id, message_priority=priority)
+        session.expire_all()
         job = jobs.get(session, job_id)
     if stage is None:
         raise JobNotFailed(job_id, job.status)
-    messages.send(stage, job_id)
+    messages.send(stage, job_id, priority=priority)
     return job_document(job, object_store())
 
 
@@ -166,22 +176,22 @@ async def get_job(
     """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
     seconds = wait_seconds(prefer)
     job = await ended(caller, job_id, request.app.state.changes, seconds)
-    headers = {"ETag": etag(job), "Cache-Control": "private, no-cache"}
+    outlook = await run_in_threadpool(_outlook, job, request.app.state.pace)
+    headers = {"ETag": etag(job, outlook), "Cache-Control": "private, no-cache"}
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
     if job.status not in TERMINAL and datetime.now(UTC) - job.created_at > YOUNG:
         headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    document = await run_in_threadpool(_with_outlook, job, request.app.state.pace)
-    return JSONResponse(document.model_dump(mode="json"), headers=headers)
+    return JSONResponse(job_document(job, object_store(), outlook).model_dump(mode="json"), headers=headers)
 
 
-def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
+def _outlook(job: Job, pace: PaceKeeper) -> Outlook | None:
     if job.status is not JobStatus.QUEUED:
-        return job_document(job, object_store())
+        return None
     with session_factory()() as session:
-        return job_document(job, object_store(), pace.outlook(session, job))
+        return pace.outlook(session, job)
 
 
 @router.get(
@@ -190,12 +200,11 @@ def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
     response_class=StreamingResponse,
     responses={
         HTTPStatus.OK: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
+        HTTPStatus.NO_CONTENT: {"description": "The job has ended, and you have its last event."},
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def follow_job(
-    job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None
-) -> StreamingResponse:
+async def follow_job(job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None) -> Response:
     """Each change of the job's stages as a server-sent event, from its beginning to its end.
 
     The last event, `job.succeeded`, `job.failed` or `job.canceled`, carries the job's document. With `Last-Event-ID`
@@ -203,6 +212,9 @@ async def follow_job(
     """
     job = await run_in_threadpool(find, caller, job_id)
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else 0
+    if job.status in TERMINAL and after and not events(job, after):
+        # Browsers ask again after every end of a stream, until they are told that there is nothing to come.
+        return Response(status_code=HTTPStatus.NO_CONTENT)
     return StreamingResponse(
         stream(request, caller, job, request.app.state.changes, after),
         media_type="text/event-stream",

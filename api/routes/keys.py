@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from uuid_utils.compat import uuid7
 
 from api.credentials import Credentials
@@ -27,6 +27,16 @@ Tenant = Annotated[str, StringConstraints(pattern=TENANT)]
 Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 
 
+def _check_is_no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")
+    return value
+
+
+# Pydantic takes true for 1, which the schema doesn't say.
+Number = Annotated[int, BeforeValidator(_check_is_no_boolean)]
+
+
 class KeyFields(BaseModel):
     """What a key is for."""
 
@@ -37,11 +47,11 @@ class KeyFields(BaseModel):
         examples=["the-shop-s-back-end"],
     )
     scopes: list[Scope] = Field([Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1)
-    requests_per_minute: int | None = Field(None, ge=1, le=100_000)
-    jobs_in_flight: int | None = Field(
+    requests_per_minute: Number | None = Field(None, ge=1, le=100_000)
+    jobs_in_flight: Number | None = Field(
         None, ge=1, le=1_000_000, description="How many of its tenant's jobs may not have ended."
     )
-    bytes_per_day: int | None = Field(None, ge=1, le=2**50, description="Of submissions, and the uploads they name.")
+    bytes_per_day: Number | None = Field(None, ge=1, le=2**50, description="Of submissions, and the uploads they name.")
 
 
 class NewKey(KeyFields):

@@ -38,7 +38,7 @@ def finish(
             assert claim is not None
             jobs.start(session, job_id)
             claims.complete(session, claim, results[name], CARD)
-            if name.next in stages:
+            if name.next and name.next in stages:
                 jobs.hand_on(session, job_id, name.next)
         found: dict[str, Any] = {
             "box": [1.0, 2.0, 3.0, 4.0],
@@ -56,3 +56,14 @@ def finish(
         outputs = jobs.get(session, job_id).outputs
     for artifact in map(Artifact, outputs):
         object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
+
+
+def fail(job_id: UUID) -> None:
+    """Fail the job at its first stage, as a worker does."""
+    error = {"type": "invalid-image", "message": "It is broken."}
+    with session_factory().begin() as session:
+        claim = claims.take(session, job_id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
+        assert claim is not None
+        jobs.start(session, job_id)
+        assert claims.fail(session, claim, error)
+        jobs.fail(session, job_id, StageName.CLASSIFY, error)

@@ -65,7 +65,12 @@ def go(tmp_path: Path) -> Go:
         pictures = [Picture(f"{number}.jpg", tmp_path / f"{number}.jpg") for number in range(20)]
         for picture in pictures:
             picture.path.write_bytes(picture.name.encode())
-        told = {"jobs": 3, "retry_failed": False, "timeout_seconds": 60.0, "on_done": lambda _: None} | options
+        told: dict[str, Any] = {
+            "jobs": 3,
+            "retry_failed": False,
+            "timeout_seconds": 60.0,
+            "on_done": lambda _: None,
+        } | options
 
         async def answer(request: httpx.Request) -> httpx.Response:
             response = service(request)
