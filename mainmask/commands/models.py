@@ -39,13 +39,13 @@ def pull(names: Names = None, as_json: Json = False) -> None:
 
     Only where the workers are installed. MAINMASK_MODELS_DIR says where to, MAINMASK_MODELS_MIRROR where from.
     """
-    run("worker.models", "pull", *_json(as_json), *(names or []))
+    run("worker.models", "pull", *(names or []), *_json(as_json))
 
 
 @models.command()
 def verify(names: Names = None, as_json: Json = False) -> None:
     """Read models' files on this machine through, and compare them with their checksums."""
-    run("worker.models", "verify", *_json(as_json), *(names or []))
+    run("worker.models", "verify", *(names or []), *_json(as_json))
 
 
 def _json(wanted: bool) -> list[str]:
