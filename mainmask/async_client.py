@@ -117,7 +117,7 @@ class AsyncClient:
         return await self._calls.download(job, artifact, instance)
 
     async def models(self) -> Mapping[str, Any]:
-        """The service's table of models."""
+        """The service's table of models: `GET /v1/models`, as it answers."""
         return await self._calls.models()
 
     async def create_key(self, name: str, **options: Unpack[KeyOptions]) -> CreatedKey:

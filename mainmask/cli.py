@@ -1,4 +1,4 @@
-"""The command line: `mainmask up`, `demo`, `segment`, `doctor`, `evaluate`, `jobs`, `keys` and `models`."""
+"""The command line: `mainmask up`, `demo`, `segment`, `jobs`, `keys`, `models`, `evaluate` and `doctor`."""
 
 from typing import Annotated
 
@@ -25,8 +25,8 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
-app.command(epilog=EPILOG)(doctor)
 app.command(epilog=EPILOG)(evaluate)
+app.command(epilog=EPILOG)(doctor)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")

@@ -38,7 +38,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done",
-    ExitCode.JOB_FAILED: "a job failed, or a check of `doctor`, or models are not whole",
+    ExitCode.JOB_FAILED: "a job failed, or a check of `doctor`",
     ExitCode.USAGE: "wrong usage, or a file that cannot be read or written",
     ExitCode.UNREACHABLE: "the service cannot be reached, or gives answers that make no sense",
     ExitCode.NOTHING_FOUND: "the one picture does not show what was asked for",

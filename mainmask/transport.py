@@ -67,10 +67,6 @@ class Transport:
         path = f"{_path(job_id)}/{name}"
         return (await self._request("GET", path, job_id=job_id, params={"instance": instance})).content
 
-    async def models(self) -> Mapping[str, Any]:
-        """GET /v1/models."""
-        return models_in(await self._request("GET", "/v1/models"))
-
     @asynccontextmanager
     async def events(
         self, job_id: str, after: str, silence_seconds: float
@@ -92,6 +88,10 @@ class Transport:
                 yield JobEvent.from_event(event)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UnexpectedAnswer(url, f"no event of a job ({error})") from error
+
+    async def models(self) -> Mapping[str, Any]:
+        """GET /v1/models."""
+        return models_in(await self._request("GET", "/v1/models"))
 
     async def create_key(self, fields: Mapping[str, Any]) -> CreatedKey:
         """POST /v1/keys."""

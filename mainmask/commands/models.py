@@ -39,17 +39,17 @@ def pull(names: Names = None, as_json: Json = False) -> None:
 
     Only where the workers are installed. MAINMASK_MODELS_DIR says where to, MAINMASK_MODELS_MIRROR where from.
     """
-    run("worker.models", "pull", *(names or []), *_json(as_json))
+    run("worker.models", "pull", *_arguments(names, as_json=as_json))
 
 
 @models.command()
 def verify(names: Names = None, as_json: Json = False) -> None:
     """Read models' files on this machine through, and compare them with their checksums."""
-    run("worker.models", "verify", *(names or []), *_json(as_json))
+    run("worker.models", "verify", *_arguments(names, as_json=as_json))
 
 
-def _json(wanted: bool) -> list[str]:
-    return ["--json"] if wanted else []
+def _arguments(names: list[str] | None, *, as_json: bool) -> list[str]:
+    return [*(names or []), *(["--json"] if as_json else [])]
 
 
 def _table(found: Iterable[Mapping[str, Any]]) -> Table:

@@ -53,9 +53,9 @@ def finish(
         session.add(Instance(job_id=job_id, position=0, label=label, **(found | instance)))
         session.flush()
         jobs.succeed(session, job_id, Outcome.FOUND, label)
-        outputs = jobs.get(session, job_id).outputs
-    for artifact in map(Artifact, outputs):
-        object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
+        # Before the job says that they are there.
+        for artifact in map(Artifact, jobs.get(session, job_id).outputs):
+            object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
 
 
 def fail(job_id: UUID) -> None:

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -26,28 +26,22 @@ TRUE = {"1", "true", "yes", "on"}
 """What the hub's own library takes for it."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one model's files."""
-
-    name: str
-    whole: bool
-    error: str | None = None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pull or verify; returns the exit code: 0 when all are whole, 1 when not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="mainmask models", description=__doc__)
     parser.add_argument("command", choices=["pull", "verify"])
     parser.add_argument("names", nargs="*", metavar="NAME", help="profiles or models; those of the settings if none")
-    parser.add_argument("--json", action="store_true", help="say on stdout what became of each, as JSON")
+    parser.add_argument("--json", action="store_true", help="print what became of each, nothing else")
     options = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         config = settings()
         checkpoints = _named(options.names) if options.names else _of(config)
         run = _pull if options.command == "pull" else _verify
-        outcomes = run(checkpoints, config, console)
+        found = run(checkpoints, config, console)
+        if options.json:
+            sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return 0 if all(one["whole"] for one in found) else 1
     except ValidationError as error:
         console.print(f"The settings are wrong: {error}", style="red", markup=False)
         return 2
@@ -57,9 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Interrupted. Run it again: it goes on where it stopped.")
         return INTERRUPTED
-    if options.json:
-        sys.stdout.write(json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n")
-    return 0 if all(outcome.whole for outcome in outcomes) else 1
 
 
 def _named(names: Sequence[str]) -> list[Checkpoint]:
@@ -80,9 +71,10 @@ def _of(config: Settings) -> list[Checkpoint]:
     return list((own | config.lent_checkpoints).values())
 
 
-def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[Outcome]:
+def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[dict[str, Any]]:
     offline = config.models_offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in TRUE
     puller = Puller(ModelFolder(config.models_dir), config.models_mirror, offline)
+    found = []
     for checkpoint in checkpoints:
         if not checkpoint.license.commercial_use:
             console.print(
@@ -91,21 +83,23 @@ def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console)
         with _bars(console) as bars:
             pulled = puller.pull(checkpoint, partial(Bar, bars))
         console.print(f"{checkpoint.name}: {'pulled' if pulled else 'was whole already'}")
-    return [Outcome(checkpoint.name, whole=True) for checkpoint in checkpoints]
+        found.append({"name": checkpoint.name, "whole": True, "pulled": pulled})
+    return found
 
 
-def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[Outcome]:
-    folder, outcomes = ModelFolder(config.models_dir), []
+def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[dict[str, Any]]:
+    folder = ModelFolder(config.models_dir)
+    found: list[dict[str, Any]] = []
     for checkpoint in checkpoints:
         try:
             files = folder.find(checkpoint)
         except (CheckpointMissing, CheckpointInvalid) as error:
-            outcomes.append(Outcome(checkpoint.name, whole=False, error=str(error)))
+            found.append({"name": checkpoint.name, "whole": False, "error": str(error)})
             console.print(str(error), style="red", markup=False)
         else:
-            outcomes.append(Outcome(checkpoint.name, whole=True))
+            found.append({"name": checkpoint.name, "whole": True, "sha256": files.sha256, "folder": str(files.folder)})
             console.print(f"{checkpoint.name}: whole, sha256 {files.sha256[:12]}… in {files.folder}", markup=False)
-    return outcomes
+    return found
 
 
 @contextmanager

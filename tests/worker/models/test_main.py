@@ -1,5 +1,6 @@
 """The command behind `mainmask models pull` and `verify`."""
 
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -35,6 +36,15 @@ def test_without_names_it_is_what_the_worker_needs(capsys: pytest.CaptureFixture
     assert "mainmask/tiny-clip: was whole already" in said
     assert main(["verify"]) == 0
     assert f"{SLIM}: whole" in capsys.readouterr().err
+
+
+def test_programs_read_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is on standard output; what is missing is named."""
+    assert main(["verify", SLIM, "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["whole"], bool(found["error"])) == (SLIM, False, True)
+    assert main(["pull", SLIM, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"name": SLIM, "whole": True, "pulled": True}]
 
 
 def test_names_are_of_models_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
