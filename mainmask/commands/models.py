@@ -9,14 +9,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from mainmask.client import Client
-from mainmask.commands.options import ApiKey, Url, print_json
+from mainmask.commands.options import ApiKey, Json, Url, print_json
 from mainmask.failures import told_plainly
+from mainmask.progress import busy
 from mainmask.worker_side import run
 
 models = typer.Typer(no_args_is_help=True, help="List the models, and fetch their files for the workers.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the service's table, nothing else.")]
-WorkerJson = Annotated[bool, typer.Option("--json", help="Print what became of each model, nothing else.")]
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Profiles (base, large) or models.", show_default="what this machine's settings need"),
@@ -26,7 +25,7 @@ Names = Annotated[
 @models.command("list")
 def list_models(as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """List all models that the service knows: which of them answer, which a job may ask for, and their licences."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         table = client.models()
     if as_json:
         print_json(dict(table))
@@ -35,7 +34,7 @@ def list_models(as_json: Json = False, url: Url = None, api_key: ApiKey = None) 
 
 
 @models.command()
-def pull(names: Names = None, as_json: WorkerJson = False) -> None:
+def pull(names: Names = None, as_json: Json = False) -> None:
     """Fetch models' files to this machine; interrupted, it goes on where it stopped.
 
     Only where the workers are installed. MAINMASK_MODELS_DIR says where to, MAINMASK_MODELS_MIRROR where from.
@@ -44,7 +43,7 @@ def pull(names: Names = None, as_json: WorkerJson = False) -> None:
 
 
 @models.command()
-def verify(names: Names = None, as_json: WorkerJson = False) -> None:
+def verify(names: Names = None, as_json: Json = False) -> None:
     """Read models' files on this machine through, and compare them with their checksums."""
     run("worker.models", "verify", *_arguments(names, as_json=as_json))
 

@@ -87,5 +87,17 @@ def test_pull_and_verify_are_the_workers_own(arguments: list[str], code: int, sa
     environment = {**os.environ, "MAINMASK_MODELS_DIR": str(tmp_path), "MAINMASK_PROFILE": "tiny"}
     command = [sys.executable, "-m", "mainmask", "models", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code
+    assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
+
+
+def test_what_became_of_the_models_is_json_too(tmp_path: Path) -> None:
+    """One outcome each, on stdout; what is missing has its cause."""
+    environment = {**os.environ, "MAINMASK_MODELS_DIR": str(tmp_path), "MAINMASK_PROFILE": "tiny"}
+    names = ["mainmask/tiny-sam", "segment-anything/vit-b"]
+    command = [sys.executable, "-m", "mainmask", "models", "verify", "--json", *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    whole, missing = json.loads(done.stdout)
+    assert (done.returncode, whole["name"], whole["whole"]) == (1, names[0], True)
+    assert (missing["name"], missing["whole"]) == (names[1], False)
+    assert "mainmask models pull" in missing["error"]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +53,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def start(real_url: str) -> Command:
-    """Starts `mainmask segment` as a process of its own."""
+def start(real_url: str) -> Iterator[Command]:
+    """Starts `mainmask segment` as a process of its own; what a failed test leaves is ended."""
+    started = []
 
     def command(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "mainmask", "segment", *arguments, "--url", real_url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(process)
+        return process
 
-    return command
+    yield command
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def segment(start: Command, *arguments: str, code: int = ExitCode.OK) -> str:
@@ -105,7 +111,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(start: Command) -> None:
     first = start(*command)
     manifest = Path("out/manifest.jsonl")
     wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b"\n") >= 250, seconds=180)
-    first.send_signal(signal.SIGKILL)
+    first.kill()
     first.communicate()
     before = manifest.read_bytes()
     assert 250 <= before.count(b"\n") < 500
@@ -224,9 +230,7 @@ def test_json_is_the_sums(start: Command) -> None:
 def test_two_runs_do_not_write_one_manifest(start: Command) -> None:
     """The second is refused while the first is at it."""
     photos(300, start=2000)
-    first = start("photos", "--labels", "fork", "--output", "mask", "--out", "out", "--jobs", "1")
+    start("photos", "--labels", "fork", "--output", "mask", "--out", "out", "--jobs", "1")
     wait_for(lambda: Path("out/manifest.jsonl").exists() and len(rows()) >= 1)
     said = segment(start, "photos", "--labels", "fork", "--out", "out", code=ExitCode.USAGE)
     assert "Another run is writing out/manifest.jsonl" in said
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
