@@ -131,6 +131,27 @@ def _in_flight(session: Session, where: str) -> int:
     return session.scalar(query) or 0
 
 
+def hand_back(session: Session, claim: Claim, delay_seconds: float) -> None:
+    """Give up an attempt that sent nothing: it doesn't count, and another one is due after the delay."""
+    given = session.execute(
+        _update()
+        .where(
+            Delivery.id == claim.delivery_id,
+            Delivery.token == claim.token,
+            Delivery.status == DeliveryStatus.PENDING,
+        )
+        .values(
+            attempts=Delivery.attempts - 1,
+            lease_expires_at=None,
+            due_at=func.clock_timestamp() + timedelta(seconds=delay_seconds),
+            sent_at=None,
+        )
+        .returning(Delivery.id)
+    ).first()
+    if given is not None:
+        session.execute(delete(DeliveryAttempt).where(*_is_attempt(claim)))
+
+
 def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bool:
     """Note how the attempt went, and take the step; False when the claim was lost to another attempt.
 
@@ -138,7 +159,7 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     """
     session.execute(
         update(DeliveryAttempt)
-        .where(DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt)
+        .where(*_is_attempt(claim))
         .values(
             duration_ms=answered.duration_ms,
             status_code=answered.status_code,
@@ -310,6 +331,10 @@ def _is_not_leased() -> ColumnElement[bool]:
 
 def _is_waiting() -> Collection[ColumnElement[bool]]:
     return Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.clock_timestamp(), _is_not_leased()
+
+
+def _is_attempt(claim: Claim) -> Collection[ColumnElement[bool]]:
+    return DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt
 
 
 def _is_url(table: type[Delivery | DisabledReceiver], claim: Claim) -> Collection[ColumnElement[bool]]:

@@ -32,8 +32,8 @@ class Runtime:
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
-    fetch: Callable[[str], bytes]
-    """The bytes behind a caller's URL; raises `UrlRefused`, `FetchFailed`, `FetchUnavailable` or `FetchTooLarge`."""
+    fetch: Callable[[str, str], bytes]
+    """The bytes behind a URL of a tenant's; raises what `OutgoingClient.fetch` does."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
@@ -47,13 +47,17 @@ class Runtime:
             profiles.announce(session, self.profile, models)
 
 
-def fetcher(config: Settings) -> Callable[[str], bytes]:
+def fetcher(config: Settings) -> Callable[[str, str], bytes]:
     """The guarded client, within the limits of submissions."""
     client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
 
-    def fetch(url: str) -> bytes:
-        seconds = config.image_fetch_seconds
-        return client.fetch(url, maximum_bytes=config.maximum_image_bytes, deadline_seconds=seconds).content
+    def fetch(url: str, tenant: str) -> bytes:
+        return client.fetch(
+            url,
+            maximum_bytes=config.maximum_image_bytes,
+            deadline_seconds=config.image_fetch_seconds,
+            tenant=tenant,
+        ).content
 
     return fetch
 

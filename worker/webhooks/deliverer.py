@@ -11,15 +11,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import deliveries, messages, signing
 from db.deliveries import Answered, Claim, Step
 from db.documents import UrlSigner
-from db.errors import MainmaskError
+from db.errors import MainmaskError, OutgoingBusy
 from db.session import OUTAGES
 from worker.outgoing.client import OutgoingClient
 from worker.webhooks import message, policy
 
 logger = logging.getLogger(__name__)
 
-ANSWER_BYTES = 1024
-"""Of a receiver's answer are kept."""
 LEASE_PER_DEADLINE = 2
 """The deadline bounds the request; as long again is left for what is before and after it."""
 
@@ -43,14 +41,18 @@ class Deliverer:
         if claim is None:
             logger.info("delivery %s is not due, or waits in its receiver's line: nothing to do", delivery_id)
             return
-        answered, step = self._attempt(claim)
-        self._record(claim, answered, step)
+        try:
+            answered, step = self._attempt(claim)
+        except OutgoingBusy:
+            self._hand_back(claim)
+        else:
+            self._record(claim, answered, step)
 
     def _attempt(self, claim: Claim) -> tuple[Answered, Step]:
         started = time.monotonic()
         try:
             return self._post(claim)
-        except OUTAGES:
+        except (*OUTAGES, OutgoingBusy):
             raise
         except Exception as error:
             # Recorded whatever it is, lest it be tried every few seconds for ever.
@@ -69,10 +71,15 @@ class Deliverer:
             content=content,
             headers=message.headers(claim.delivery_id, content, secrets, now),
             deadline_seconds=self.deadline_seconds,
-            answer_bytes=ANSWER_BYTES,
+            tenant=claim.tenant,
         )
         answered = Answered(_ms(answer.duration_seconds), answer.status, _text(answer.head))
         return answered, policy.after_answer(claim.attempt, answer.status, answer.headers, datetime.now(UTC))
+
+    def _hand_back(self, claim: Claim) -> None:
+        # Nobody else of its receiver's is called: they would find no room either. The sweep calls them in a moment.
+        with self.sessions.begin() as session:
+            deliveries.hand_back(session, claim, policy.delay_after_none_seconds())
 
     def _record(self, claim: Claim, answered: Answered, step: Step) -> None:
         with self.sessions.begin() as session:

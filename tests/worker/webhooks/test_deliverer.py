@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from tests.new_jobs import new_job
 from tests.worker.outgoing.server import Server, answer, holding, redirect
 from tests.worker.webhooks.receiving import Received, ids, received, secrets_of, url
 from worker import sweep
+from worker.outgoing import names
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.webhooks.deliverer import Deliverer
@@ -231,6 +233,34 @@ def test_a_receiver_that_is_silent_is_left_at_the_deadline(deliverer: Deliverer,
     assert delivery.status is DeliveryStatus.PENDING
     assert "0.3 s" in str(delivery.tries[0].error)
     assert delivery.tries[0].status_code is None
+
+
+def test_what_was_not_tried_is_no_attempt(
+    receiver: Server, deliverer: Deliverer, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain whose name servers are silent uses up its own lookups: the next delivery waits, others arrive."""
+    monkeypatch.setattr(names, "PATIENCE_SECONDS", 0.05)
+    answered = threading.Event()
+
+    def lookup(host: str) -> list[str]:
+        if host.endswith("silent.example"):
+            answered.wait(30)
+        return [receiver.host]
+
+    rules = Rules.of([f"good.example:{receiver.port}", f"{receiver.host}:{receiver.port}"])
+    crowded = replace(deliverer, client=OutgoingClient(rules, lookup=lookup), deadline_seconds=0.3)
+    first, second, third = (end_job(tenant, f"http://hooks-{number}.silent.example/") for number in range(3))
+    for delivery_id in (first, second, third):
+        crowded.deliver(delivery_id)
+    assert [stored(tenant, delivery_id).attempts for delivery_id in (first, second, third)] == [1, 1, 0]
+    waiting = stored(tenant, third)
+    assert (waiting.status, waiting.tries, waiting.lease_expires_at) == (DeliveryStatus.PENDING, [], None)
+    crowded.deliver(third)  # it isn't due yet
+    assert stored(tenant, third).attempts == 0
+    good = end_job(tenant, f"http://good.example:{receiver.port}/hook")
+    replace(crowded, deadline_seconds=15).deliver(good)
+    assert stored(tenant, good).status is DeliveryStatus.SUCCEEDED
+    answered.set()
 
 
 def test_a_mistake_of_ours_is_recorded_too(
