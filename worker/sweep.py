@@ -8,10 +8,11 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import batches, claims, deliveries, idempotency, jobs, messages, signing, sweep, uploads
+from db import batches, claims, idempotency, jobs, lines, messages, signing, sweep, uploads
 from db.claims import Claim
 from db.errors import WorkerLost
 from db.keys import job_prefix, upload_key
+from db.lines import Limits
 from db.states import StageName
 from db.storage import ObjectStore
 from worker.retries import retry_delay_seconds
@@ -102,8 +103,8 @@ def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
     return len(promoted)
 
 
-def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, most_in_flight: int) -> int:
-    """Send the messages of webhooks that are due, as many as their receivers have room for; returns how many.
+def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, limits: Limits) -> int:
+    """Send the messages of webhooks that are due, as many as there is room for; returns how many.
 
     No more than their queue drains: while nobody takes them, they don't pile up.
     """
@@ -115,7 +116,7 @@ def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, most_in
     if waiting >= BATCH:
         return 0
     with sessions.begin() as session:
-        due = deliveries.mark_due(session, silence, most_in_flight, BATCH - waiting)
+        due = lines.mark_due(session, silence, limits, BATCH - waiting)
     for delivery_id, attempts in due:
         messages.send_delivery(delivery_id, attempts)
     return len(due)

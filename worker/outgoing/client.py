@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import httpcore
 import httpx
 
-from db.errors import FetchFailed, FetchUnavailable, UrlRefused
+from db.errors import FetchFailed, FetchUnavailable, OutgoingBusy, UrlRefused
 from worker.outgoing import answers
 from worker.outgoing.addresses import Address
 from worker.outgoing.answers import BREAKS, Answer, Fetched
@@ -61,7 +61,7 @@ class OutgoingClient:
             FetchFailed: it gives no content that can be used.
             FetchTooLarge: it gives more than `maximum_bytes`.
             FetchUnavailable: it can't be reached, its server has trouble, or it isn't done by the deadline.
-            OutgoingBusy: it, or one that it redirects to, wasn't tried.
+            OutgoingBusy: it wasn't tried.
         """
         deadline = Deadline(deadline_seconds)
         request = Request("GET", maximum_bytes, tenant)
@@ -122,6 +122,9 @@ class OutgoingClient:
             return destination, self._get(destination, request, deadline)
         except UrlRefused as error:
             raise UrlRefused(f"after a redirect, {error.reason}") from error
+        except OutgoingBusy as error:
+            # What redirects was asked: that counts, lest it be asked every second.
+            raise FetchUnavailable("where it redirects to can't be asked for now") from error
 
     @contextmanager
     def _exchange(self, destination: Destination, request: Request, deadline: Deadline) -> Iterator[httpcore.Response]:
