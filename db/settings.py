@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Of an animation, of which the first one is taken."""
     image_fetch_seconds: float = 30
     """How long fetching an `image_url` may take in all."""
+    image_fetches_at_once: int = Field(2, ge=1)
+    """How many of one worker's threads may fetch: about half of its `--concurrency`. One tenant has half of these."""
     maximum_batch_jobs: int = 500
     maximum_wait_seconds: int = 60
     """The longest `Prefer: wait`."""

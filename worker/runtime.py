@@ -13,12 +13,11 @@ from db import profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
-from db.settings import Settings, settings
+from db.settings import settings
 from db.storage import ObjectStore, object_store
+from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
-from worker.outgoing.client import OutgoingClient
-from worker.outgoing.rules import Rules
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 
@@ -33,7 +32,7 @@ class Runtime:
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
     fetch: Callable[[str, str], bytes]
-    """The bytes behind a URL of a tenant's; raises what `OutgoingClient.fetch` does."""
+    """The bytes behind a URL of a tenant's; raises what `Fetcher` does."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
@@ -47,21 +46,6 @@ class Runtime:
             profiles.announce(session, self.profile, models)
 
 
-def fetcher(config: Settings) -> Callable[[str, str], bytes]:
-    """The guarded client, within the limits of submissions."""
-    client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
-
-    def fetch(url: str, tenant: str) -> bytes:
-        return client.fetch(
-            url,
-            maximum_bytes=config.maximum_image_bytes,
-            deadline_seconds=config.image_fetch_seconds,
-            tenant=tenant,
-        ).content
-
-    return fetch
-
-
 @lru_cache
 def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
@@ -73,7 +57,7 @@ def runtime() -> Runtime:
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
-        fetch=fetcher(config),
+        fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
