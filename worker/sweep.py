@@ -62,8 +62,7 @@ def take_over(sessions: sessionmaker[Session], watch: Watch) -> int:
                 jobs.fail(session, claim.job_id, claim.name, document)
     for claim in expired:
         logger.warning("%s of job %s: its worker was lost at attempt %d", claim.name, claim.job_id, claim.attempt)
-    for claim in again:
-        messages.send(claim.name, claim.job_id)
+    messages.send_all((claim.name, claim.job_id, 0) for claim in again)
     return len(expired)
 
 
@@ -85,9 +84,9 @@ def _resend_stage(sessions: sessionmaker[Session], silence: timedelta, name: Sta
     with sessions.begin() as session:
         missing = sweep.due_count(session, name) - waiting
         lost = sweep.mark_resent(session, name, silence, min(missing, BATCH)) if missing > 0 else []
-    for job_id, priority in lost:
+    for job_id, _ in lost:
         logger.warning("%s of job %s: its message seems lost, and is sent again", name, job_id)
-        messages.send(name, job_id, priority=priority)
+    messages.send_all((name, job_id, priority) for job_id, priority in lost)
     return len(lost)
 
 
@@ -98,8 +97,7 @@ def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
     """
     with sessions.begin() as session:
         promoted = sweep.promote(session, StageName.CLASSIFY, age, limit=1)
-    for job_id, priority in promoted:
-        messages.send(StageName.CLASSIFY, job_id, priority=priority)
+    messages.send_all((StageName.CLASSIFY, job_id, priority) for job_id, priority in promoted)
     return len(promoted)
 
 
@@ -117,8 +115,7 @@ def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, limits:
         return 0
     with sessions.begin() as session:
         due = lines.mark_due(session, silence, limits, BATCH - waiting)
-    for delivery_id, attempts in due:
-        messages.send_delivery(delivery_id, attempts)
+    messages.send_deliveries(due)
     return len(due)
 
 

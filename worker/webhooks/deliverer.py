@@ -105,8 +105,7 @@ class Deliverer:
             if not deliveries.record(session, claim, answered, step):
                 logger.warning("delivery %s: attempt %d came too late", claim.delivery_id, claim.attempt)
             following = lines.call_next(session, claim.receiver, claim.tenant, self.limits)
-        for delivery_id, attempts in following:
-            messages.send_delivery(delivery_id, attempts)
+        messages.send_deliveries(following)
 
 
 def _ms(seconds: float) -> int:
