@@ -136,14 +136,25 @@ def _expire_batches(sessions: sessionmaker[Session], age: timedelta) -> int:
 
 def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:
     """Remove uploads, idempotent answers and signing secrets whose time is over."""
+    while _forget_uploads(sessions, store):
+        pass
+    while _forget_answers(sessions):
+        pass
+    with sessions.begin() as session:
+        signing.forget_expired(session)
+
+
+def _forget_uploads(sessions: sessionmaker[Session], store: ObjectStore) -> int:
     with sessions.begin() as session:
         upload_ids = uploads.expired(session, BATCH)
-        for upload_id in upload_ids:
-            store.delete_prefix(upload_key(upload_id))
+        store.delete([upload_key(upload_id) for upload_id in upload_ids])
         uploads.forget(session, upload_ids)
+    return len(upload_ids)
+
+
+def _forget_answers(sessions: sessionmaker[Session]) -> int:
     with sessions.begin() as session:
-        idempotency.forget_expired(session, BATCH)
-        signing.forget_expired(session)
+        return idempotency.forget_expired(session, BATCH)
 
 
 def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:
