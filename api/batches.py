@@ -14,18 +14,19 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from api import drafts
-from api.acceptance import Accepted, Repeatable, create, wake
+from api.acceptance import Accepted, Repeatable, create
 from api.callers import Caller
 from api.drafts import Draft
 from api.submissions import JsonSubmission, Url, from_json, validated
 from api.texts import Metadata
-from db import batches, reuse
+from db import batches, messages, reuse
 from db.batches import NewBatch
 from db.documents import batch_document
 from db.errors import MainmaskError
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
+from db.states import StageName
 
 STORING_THREADS = 8
 
@@ -75,8 +76,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
         if repeatable and not repeatable.keep(session, accepted):
             session.rollback()
             return repeatable.other(one.new.id for one in wanted)
-    for job in made:
-        wake(job)
+    messages.send_all((StageName.CLASSIFY, job.id, job.stages[0].priority) for job in made)
     return accepted
 
 

@@ -117,8 +117,8 @@ def fail(session: Session, held: Claim, error: JSON) -> bool:
     return _leave(session, held, StageStatus.FAILED, finished_at=func.clock_timestamp(), error=error)
 
 
-def hand_back(session: Session, claims: Collection[Claim]) -> list[Claim]:
-    """Give stages back that were not at fault, claimable at once; their attempts don't count.
+def hand_back(session: Session, claims: Collection[Claim], delay_seconds: float = 0) -> list[Claim]:
+    """Give stages back that were not at fault, claimable after the delay; their attempts don't count.
 
     Returns those that were still held: their messages are to be sent again.
     """
@@ -131,8 +131,8 @@ def hand_back(session: Session, claims: Collection[Claim]) -> list[Claim]:
         .values(
             status=StageStatus.QUEUED,
             attempts=Stage.attempts - 1,
-            due_at=func.clock_timestamp(),
-            sent_at=func.clock_timestamp(),
+            due_at=_from_now(delay_seconds),
+            sent_at=_from_now(delay_seconds),
             lease_expires_at=None,
             worker=None,
         )

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
+from db import lines
 from db.errors import DeliveryNotFound
+from db.lines import Limits, is_not_leased, is_waiting
 from db.models import Delivery, DeliveryAttempt, DisabledReceiver
 from db.outbox import GONE
 from db.states import DeliveryStatus, Event
@@ -22,8 +24,8 @@ from db.states import DeliveryStatus, Event
 logger = logging.getLogger(__name__)
 
 LOST = "the process that ran this attempt was lost: whether the receiver got it isn't known"
-LOCK_CLASS = 4201
-"""Of the advisory locks on receivers: any number that no other lock has."""
+RECEIVER_LOCKS, TENANT_LOCKS = 4201, 4202
+"""The classes of the advisory locks on them: any numbers that no other lock has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,23 +63,25 @@ class Step:
     reason: str | None = None
 
 
-def take(session: Session, delivery_id: UUID, lease: timedelta, most_in_flight: int) -> Claim | None:
+def take(session: Session, delivery_id: UUID, lease: timedelta, limits: Limits) -> Claim | None:
     """Take a delivery that is due, count the attempt and note its beginning.
 
-    Of one receiver at most so many attempts run at once. One that comes while they do stays in its receiver's line:
-    whoever ends an attempt calls the next (`next_in_line`). Returns None when nothing was taken.
+    One receiver, and one tenant, has no more attempts running than the limits say. A delivery that comes while they do
+    stays in its line: whoever ends an attempt calls the next (`lines.call_next`). Returns None when nothing was taken.
     """
-    where = session.scalar(select(Delivery.receiver).where(Delivery.id == delivery_id))
-    if where is None:
+    of = session.execute(select(Delivery.receiver, Delivery.tenant).where(Delivery.id == delivery_id)).one_or_none()
+    if of is None:
         return None
-    # One claim at a time counts and takes; the lock is let go by the commit, long before the request.
-    session.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, func.hashtext(where))))
-    if _in_flight(session, where) >= most_in_flight:
-        session.execute(_update().where(Delivery.id == delivery_id, *_is_waiting()).values(sent_at=None))
+    # One claim at a time counts and takes; the locks, always in this order, are let go by the commit, long before the
+    # request.
+    _lock(session, RECEIVER_LOCKS, of.receiver)
+    _lock(session, TENANT_LOCKS, of.tenant)
+    if not lines.has_room(session, of.receiver, of.tenant, limits):
+        session.execute(_update().where(Delivery.id == delivery_id, *is_waiting()).values(sent_at=None))
         return None
     row = session.execute(
         _update()
-        .where(Delivery.id == delivery_id, *_is_waiting())
+        .where(Delivery.id == delivery_id, *is_waiting())
         .values(
             attempts=Delivery.attempts + 1,
             token=Delivery.token + 1,
@@ -103,6 +107,10 @@ def take(session: Session, delivery_id: UUID, lease: timedelta, most_in_flight: 
     return claim
 
 
+def _lock(session: Session, kind: int, name: str) -> None:
+    session.execute(select(func.pg_advisory_xact_lock(kind, func.hashtext(name))))
+
+
 def _begin_attempt(session: Session, claim: Claim) -> None:
     session.execute(
         update(DeliveryAttempt)
@@ -121,14 +129,25 @@ def _begin_attempt(session: Session, claim: Claim) -> None:
     )
 
 
-def _in_flight(session: Session, where: str) -> int:
-    query = select(func.count()).where(
-        Delivery.receiver == where,
-        # As the index has it: what waits may be thousands, and each claim counts.
-        Delivery.lease_expires_at.is_not(None),
-        Delivery.lease_expires_at > func.clock_timestamp(),
-    )
-    return session.scalar(query) or 0
+def hand_back(session: Session, claim: Claim, delay_seconds: float) -> None:
+    """Give up an attempt that sent nothing: it doesn't count, and another one is due after the delay."""
+    given = session.execute(
+        _update()
+        .where(
+            Delivery.id == claim.delivery_id,
+            Delivery.token == claim.token,
+            Delivery.status == DeliveryStatus.PENDING,
+        )
+        .values(
+            attempts=Delivery.attempts - 1,
+            lease_expires_at=None,
+            due_at=func.clock_timestamp() + timedelta(seconds=delay_seconds),
+            sent_at=None,
+        )
+        .returning(Delivery.id)
+    ).first()
+    if given is not None:
+        session.execute(delete(DeliveryAttempt).where(*_is_attempt(claim)))
 
 
 def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bool:
@@ -138,7 +157,7 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     """
     session.execute(
         update(DeliveryAttempt)
-        .where(DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt)
+        .where(*_is_attempt(claim))
         .values(
             duration_ms=answered.duration_ms,
             status_code=answered.status_code,
@@ -184,7 +203,7 @@ def _disable(session: Session, claim: Claim) -> None:
             Delivery.receiver == claim.receiver,
             *_is_url(Delivery, claim),
             Delivery.status == DeliveryStatus.PENDING,
-            _is_not_leased(),
+            is_not_leased(),
         )
         .with_for_update(skip_locked=True)
     )
@@ -199,63 +218,6 @@ def _disable(session: Session, claim: Claim) -> None:
             finished_at=func.clock_timestamp(),
         )
     )
-
-
-def next_in_line(session: Session, where: str) -> list[tuple[UUID, int]]:
-    """The receiver's next delivery that is due and has no message on its way, with its attempts so far.
-
-    It is marked as sent: the message is to be sent after the commit. First attempts come before repeated ones.
-    """
-    found = (
-        select(Delivery.id)
-        .where(Delivery.receiver == where, *_is_waiting(), Delivery.sent_at.is_(None))
-        .order_by(Delivery.attempts, Delivery.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return _mark_sent(session, found)
-
-
-def mark_due(session: Session, silence: timedelta, most_in_flight: int, limit: int) -> list[tuple[UUID, int]]:
-    """Deliveries that are due, now marked as sent, with their attempts so far.
-
-    Of each receiver no more than it may have in flight, less those that are, or whose messages are on their way
-    (sent within `silence`): a dead receiver's thousands stay where they are. Receivers take turns, and first attempts
-    come before repeated ones.
-    """
-    stale = or_(Delivery.sent_at.is_(None), Delivery.sent_at < func.clock_timestamp() - silence)
-    busy = (
-        select(Delivery.receiver, func.count().label("count"))
-        .where(
-            Delivery.status == DeliveryStatus.PENDING,
-            or_(Delivery.lease_expires_at > func.clock_timestamp(), ~stale),
-        )
-        .group_by(Delivery.receiver)
-        .subquery()
-    )
-    place = func.row_number().over(partition_by=Delivery.receiver, order_by=(Delivery.attempts, Delivery.due_at))
-    line = select(Delivery.id, Delivery.receiver, place.label("place")).where(*_is_waiting(), stale).subquery()
-    found = (
-        select(Delivery.id)
-        .join(line, line.c.id == Delivery.id)
-        .outerjoin(busy, busy.c.receiver == line.c.receiver)
-        .where(line.c.place <= most_in_flight - func.coalesce(busy.c.count, 0))
-        .order_by(line.c.place, Delivery.attempts, Delivery.due_at)
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
-    return _mark_sent(session, found)
-
-
-def _mark_sent(session: Session, found: Any) -> list[tuple[UUID, int]]:
-    cte = found.cte("found")
-    marked = session.execute(
-        _update()
-        .where(Delivery.id == cte.c.id)
-        .values(sent_at=func.clock_timestamp())
-        .returning(Delivery.id, Delivery.attempts)
-    )
-    return [(row.id, row.attempts) for row in marked]
 
 
 def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
@@ -304,12 +266,8 @@ def _update() -> Any:
     return update(Delivery).execution_options(synchronize_session=False)
 
 
-def _is_not_leased() -> ColumnElement[bool]:
-    return or_(Delivery.lease_expires_at.is_(None), Delivery.lease_expires_at < func.clock_timestamp())
-
-
-def _is_waiting() -> Collection[ColumnElement[bool]]:
-    return Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.clock_timestamp(), _is_not_leased()
+def _is_attempt(claim: Claim) -> Collection[ColumnElement[bool]]:
+    return DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt
 
 
 def _is_url(table: type[Delivery | DisabledReceiver], claim: Claim) -> Collection[ColumnElement[bool]]:

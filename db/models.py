@@ -265,6 +265,9 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_due", "due_at", postgresql_where=text("status = 'pending'")),
         Index("ix_deliveries_line", "receiver", "attempts", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_deliveries_tenant_line", "tenant", "attempts", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_deliveries_tenant_id", "tenant", "id"),
+        Index("ix_deliveries_tenant_status_id", "tenant", "status", "id"),
         Index("ix_deliveries_in_flight", "receiver", postgresql_where=text("lease_expires_at IS NOT NULL")),
         Index("ix_deliveries_job_id", "job_id"),
         Index("ix_deliveries_batch_id", "batch_id"),

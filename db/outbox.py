@@ -61,12 +61,12 @@ def _create(session: Session, tenant: str, happened: Event, url: str, **subject:
 # Whoever ends a job, and in which process, its webhook is on its way as soon as that is committed.
 @event.listens_for(Session, "after_commit")
 def _wake(session: Session) -> None:
-    for delivery_id in session.info.pop(_CREATED, []):
-        try:
-            messages.send_delivery(delivery_id)
-        except Exception:
-            # The commit stands; an error here would look as if it had failed. The sweep sends it.
-            logger.exception("delivery %s could not be sent to the queue", delivery_id)
+    created = session.info.pop(_CREATED, [])
+    try:
+        messages.send_deliveries((delivery_id, 0) for delivery_id in created)
+    except Exception:
+        # The commit stands; an error here would look as if it had failed. The sweep sends them.
+        logger.exception("deliveries could not be sent to the queue: %s", created)
 
 
 @event.listens_for(Session, "after_rollback")

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     """How long one attempt to deliver a webhook may take in all."""
     webhook_attempts_per_receiver: int = Field(4, ge=1)
     """How many attempts may run at once against one host and port: a dead one holds no more threads than that."""
+    webhook_attempts_per_tenant: int = Field(8, ge=1)
+    """How many attempts may run at once for one tenant, whatever its receivers."""
+    webhook_repeats_at_once: int = Field(16, ge=1)
+    """How many repeated attempts one process runs at once: fewer than its threads, so that first ones find some."""
     webhook_secret_overlap_hours: float = 24
     """How long a signing secret goes on signing once there is a newer one."""
 
@@ -123,6 +127,8 @@ class Settings(BaseSettings):
     """Of an animation, of which the first one is taken."""
     image_fetch_seconds: float = 30
     """How long fetching an `image_url` may take in all."""
+    image_fetches_at_once: int = Field(2, ge=1)
+    """How many of one worker's threads may fetch: about half of its `--concurrency`. One tenant has half of these."""
     maximum_batch_jobs: int = 500
     maximum_wait_seconds: int = 60
     """The longest `Prefer: wait`."""

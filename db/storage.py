@@ -1,6 +1,6 @@
 """The object storage: pictures and masks in an S3 bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -54,13 +54,21 @@ class ObjectStore:
                 Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
             )
 
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these objects, at most 1000; nothing happens where there are none."""
+        with _translated("delete", ", ".join(keys[:1])):
+            self._delete(keys)
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below the prefix; nothing happens where there is none."""
         with _translated("delete", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-                if found:
-                    self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
+                self._delete([item["Key"] for item in page.get("Contents", [])])
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        found: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+        if found:
+            self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 
     def job_ids(self, since: datetime, until: datetime) -> Iterator[list[UUID]]:
         """Pages of the ids of all jobs that were submitted between these moments and have objects here."""

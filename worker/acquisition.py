@@ -22,7 +22,7 @@ def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]
     if job.image_sha256 is not None:
         return decode(runtime.store.get(image_key(job.id)), runtime.image_limits), None
     if job.image_url is not None:
-        data = runtime.fetch(job.image_url)
+        data = runtime.fetch(job.image_url, job.tenant)
         runtime.store.put(image_key(job.id), data, "application/octet-stream")
     else:
         data = runtime.store.get(image_key(job.id))

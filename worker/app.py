@@ -58,9 +58,10 @@ def limit_shutdown(**_: Any) -> None:
 def _hand_back_and_end() -> None:
     from worker.runtime import runtime  # noqa: PLC0415 - as above
 
-    for claim in runtime().leases.hand_back():
+    returned = runtime().leases.hand_back()
+    for claim in returned:
         logger.warning("%s of job %s is handed back: this worker stops", claim.name, claim.job_id)
-        messages.send(claim.name, claim.job_id)
+    messages.send_all((claim.name, claim.job_id, 0) for claim in returned)
     logging.shutdown()
     os._exit(0)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
+from db.lines import Limits
 from db.messages import celery_app
 from db.session import OUTAGES, session_factory
 from db.settings import settings
@@ -71,7 +72,7 @@ def run_sweep() -> None:
     sweep.send_deliveries(
         session_factory(),
         timedelta(seconds=settings().resend_after_seconds),
-        settings().webhook_attempts_per_receiver,
+        Limits(settings().webhook_attempts_per_receiver, settings().webhook_attempts_per_tenant),
     )
 
 

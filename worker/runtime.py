@@ -13,13 +13,12 @@ from db import profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
-from db.settings import Settings, settings
+from db.settings import settings
 from db.storage import ObjectStore, object_store
+from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.lending import Lending
-from worker.outgoing.client import OutgoingClient
-from worker.outgoing.rules import Rules
 from worker.pipeline.checkpoints import Loader, choose_device
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.loaded_models import LoadedModels
@@ -36,8 +35,8 @@ class Runtime:
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
-    fetch: Callable[[str], bytes]
-    """The bytes behind a caller's URL; raises `UrlRefused`, `FetchFailed`, `FetchUnavailable` or `FetchTooLarge`."""
+    fetch: Callable[[str, str], bytes]
+    """The bytes behind a URL of a tenant's; raises what `Fetcher` does."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
@@ -50,17 +49,6 @@ class Runtime:
         models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
             profiles.announce(session, self.profile, models, self.lending.cards())
-
-
-def fetcher(config: Settings) -> Callable[[str], bytes]:
-    """The guarded client, within the limits of submissions."""
-    client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
-
-    def fetch(url: str) -> bytes:
-        seconds = config.image_fetch_seconds
-        return client.fetch(url, maximum_bytes=config.maximum_image_bytes, deadline_seconds=seconds).content
-
-    return fetch
 
 
 @lru_cache
@@ -79,7 +67,7 @@ def runtime() -> Runtime:
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
-        fetch=fetcher(config),
+        fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),

@@ -8,13 +8,13 @@ from celery import Task
 
 from db import claims, jobs, messages
 from db.claims import Claim
-from db.errors import MainmaskError
+from db.errors import MainmaskError, OutgoingBusy
 from db.models import JSON
 from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
 from worker.app import app
-from worker.retries import retry_delay_seconds
+from worker.retries import busy_delay_seconds, retry_delay_seconds
 from worker.runtime import runtime
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,9 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
         return save(claim, output), output
     except OUTAGES:
         raise
+    except OutgoingBusy as error:
+        _come_back(task, claim, error)
+        raise
     except Exception as error:
         _give_up_or_retry(task, claim, error)
         raise
@@ -104,6 +107,14 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
         elif claim.name.next:
             jobs.hand_on(session, claim.job_id, claim.name.next)
     return True
+
+
+def _come_back(task: Task, claim: Claim, error: OutgoingBusy) -> None:
+    """Hand the stage back for a moment: other stages need the thread, and its picture wasn't asked for yet."""
+    delay_seconds = busy_delay_seconds()
+    with runtime().sessions.begin() as session:
+        claims.hand_back(session, [claim], delay_seconds)
+    raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
 
 
 def _give_up_or_retry(task: Task, claim: Claim, error: Exception) -> None:

@@ -233,3 +233,23 @@ def test_what_nobody_can_ask_for_is_forgotten(queues: "redis.Redis") -> None:
         assert session.get(Upload, old.id) is None
         assert session.get(IdempotentAnswer, ("local", f"old {old.id}")) is None
         assert session.get(IdempotentAnswer, ("local", f"young {old.id}")) is not None
+
+
+def test_all_that_has_expired_is_forgotten_in_one_round(queues: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much it is: what comes faster than a batch a round would pile up else."""
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    tenant, past = f"tenant-{uuid7()}", timedelta(seconds=-1)
+    answer = {"request_sha256": "0", "status": 202, "location": "/", "body": {}}
+    with session_factory().begin() as session:
+        ids = [uploads.create(session, tenant, past).id for _ in range(5)]
+        for upload_id in ids:
+            assert idempotency.keep(session, tenant, str(upload_id), past, **answer)
+    for upload_id in ids[:3]:
+        object_store().put(upload_key(upload_id), b"picture", "image/png")
+    sweep.forget(session_factory(), object_store())
+    with session_factory()() as session:
+        assert not session.query(Upload).filter(Upload.id.in_(ids)).count()
+        assert not session.query(IdempotentAnswer).filter(IdempotentAnswer.tenant == tenant).count()
+    for upload_id in ids[:3]:
+        with pytest.raises(ObjectMissing):
+            object_store().size(upload_key(upload_id))

@@ -21,7 +21,15 @@ from sqlalchemy.exc import DataError, OperationalError
 from db import jobs
 from db.claims import Holder
 from db.documents import JobDocument, job_document
-from db.errors import InvalidImage, MainmaskError, NoCandidates, ObjectMissing, OutOfMemory, StorageUnavailable
+from db.errors import (
+    InvalidImage,
+    MainmaskError,
+    NoCandidates,
+    ObjectMissing,
+    OutgoingBusy,
+    OutOfMemory,
+    StorageUnavailable,
+)
 from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
@@ -35,7 +43,7 @@ from worker.leases import Leases
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard
-from worker.retries import OUTAGE
+from worker.retries import ELSEWHERE, OUTAGE
 from worker.runtime import Runtime
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
@@ -126,7 +134,7 @@ class Worker:
             holder=Holder("here", lease_seconds=60),
         )
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, tenant: str) -> bytes:
         found = self.fetched[url]
         if isinstance(found, Exception):
             raise found
@@ -405,6 +413,22 @@ def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
     image = document.input.image
     assert (image.width, image.height) == (80, 40)
     assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
+
+
+def test_a_fetch_that_was_not_let_is_no_attempt(worker: Worker) -> None:
+    """However often there is no room for it: the stage waits for a moment each time, and then its attempts begin."""
+    url = "https://example.com/cat.png"
+    worker.fetched[url] = OutgoingBusy()
+    job_id = submit_pointer(image_url=url)
+    for _ in range(ELSEWHERE.attempts + 1):
+        with pytest.raises(Retry):
+            worker.run(StageName.CLASSIFY, job_id)
+        worker.run(StageName.CLASSIFY, job_id)  # it isn't due yet
+        stage = worker.document(job_id).stages[0]
+        assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
+        make_due(job_id)
+    worker.fetched[url] = picture_file()
+    assert worker.run_all(job_id).stages[0].attempts == 1
 
 
 def test_an_uploaded_image_is_described(worker: Worker) -> None:

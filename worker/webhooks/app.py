@@ -6,8 +6,10 @@ be many; and apart from the GPU workers, because receivers may be slow.
 
 import logging
 from functools import lru_cache
+from threading import BoundedSemaphore
 from uuid import UUID
 
+from db.lines import Limits
 from db.messages import DELIVER, celery_app
 from db.session import OUTAGES, session_factory
 from db.settings import settings
@@ -30,7 +32,8 @@ def deliverer() -> Deliverer:
         client=OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports)),
         signer=object_store(),
         deadline_seconds=config.webhook_deadline_seconds,
-        most_in_flight=config.webhook_attempts_per_receiver,
+        limits=Limits(config.webhook_attempts_per_receiver, config.webhook_attempts_per_tenant),
+        repeats=BoundedSemaphore(config.webhook_repeats_at_once),
     )
 
 
