@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -14,7 +15,7 @@ from api.errors import BodyTooLarge
 from api.images import ImageHeader
 from api.submissions import Submission
 from db import reuse, uploads
-from db.errors import ObjectMissing, UploadNotFound
+from db.errors import MainmaskError, ObjectMissing, UploadNotFound
 from db.jobs import NewJob
 from db.keys import artifact_key, image_key, upload_key
 from db.models import Job
@@ -108,14 +109,28 @@ def _store_image(caller: Caller, wanted: Draft) -> None:
     elif upload_id is not None:
         with session_factory()() as session:
             uploads.find(session, wanted.new.tenant, upload_id)
-        try:
-            size = object_store().size(upload_key(upload_id))
-        except ObjectMissing as error:
-            raise UploadNotFound(upload_id, "nothing was put there") from error
-        if size > settings().maximum_image_bytes:
-            raise BodyTooLarge("image", settings().maximum_image_bytes)
-        caller.quotas.take_bytes(size)
-        object_store().copy(upload_key(upload_id), image_key(wanted.new.id))
+        _copy_upload(caller, upload_id, image_key(wanted.new.id))
+
+
+def _copy_upload(caller: Caller, upload_id: UUID, target: str) -> None:
+    try:
+        _checked_size(upload_key(upload_id))  # a copy of gigabytes would cost
+        object_store().copy(upload_key(upload_id), target)
+    except ObjectMissing as error:
+        raise UploadNotFound(upload_id, "nothing was put there, or it was removed") from error
+    try:
+        # The copy is what counts: the upload may have been put anew meanwhile.
+        caller.quotas.take_bytes(_checked_size(target))
+    except MainmaskError:
+        object_store().delete([target])
+        raise
+
+
+def _checked_size(key: str) -> int:
+    size = object_store().size(key)
+    if size > settings().maximum_image_bytes:
+        raise BodyTooLarge("image", settings().maximum_image_bytes)
+    return size
 
 
 def _copy_pictures(wanted: Draft, source: Job) -> None:

@@ -15,6 +15,7 @@ class ImageLimits:
     """The longer side over the shorter one."""
     frames: int = 1000
     """Of an animation."""
+    file_bytes: int = 32 * 1024 * 1024
 
     def check(self, width: int, height: int) -> None:
         """Raise `ImageTooLarge` or `ImageOutOfShape`, which say the size and the limit."""

@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     """The longest `Prefer: wait`."""
     upload_seconds: int = 3600
     """For how long an upload can be filled and used."""
+    maximum_open_uploads: int = Field(1000, ge=1)
+    """How many uploads that haven't expired one tenant may have."""
     idempotency_hours: float = 24
     """For how long an `Idempotency-Key` is remembered."""
     maximum_labels: int = 64
@@ -145,7 +147,11 @@ class Settings(BaseSettings):
     def image_limits(self) -> ImageLimits:
         """How large a picture may be."""
         return ImageLimits(
-            self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
+            self.maximum_image_pixels,
+            self.maximum_image_side,
+            self.maximum_image_aspect,
+            self.maximum_image_frames,
+            self.maximum_image_bytes,
         )
 
     @property

@@ -1,7 +1,7 @@
 """The object storage: pictures and masks in an S3 bucket."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from db.errors import ObjectMissing, StorageUnavailable
-from db.keys import JOBS, earliest_id
+from db.keys import JOBS, UPLOADS, earliest_id
 from db.settings import Settings, settings
 
 if TYPE_CHECKING:  # a package of types alone
@@ -37,10 +37,13 @@ class ObjectStore:
         with _translated("put", key):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
-    def get(self, key: str) -> bytes:
-        """The whole object."""
-        with _translated("get", key):
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+    def get(self, key: str, maximum_bytes: int | None = None) -> bytes:
+        """The whole object; or, of one that is larger than `maximum_bytes`, a byte more than these."""
+        with (
+            _translated("get", key),
+            closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body,
+        ):
+            return body.read(None if maximum_bytes is None else maximum_bytes + 1)
 
     def size(self, key: str) -> int:
         """The object's size in bytes; raises `ObjectMissing`."""
@@ -79,6 +82,16 @@ class ObjectStore:
             )
             for page in pages:
                 names = [item["Prefix"].removeprefix(JOBS).rstrip("/") for item in page.get("CommonPrefixes", [])]
+                yield [UUID(name) for name in names if name < last]
+                if names and names[-1] >= last:
+                    return
+
+    def upload_ids(self, until: datetime) -> Iterator[list[UUID]]:
+        """Pages of the ids of all uploads that were begun before this moment and have objects here."""
+        last = str(earliest_id(until))
+        with _translated("list", UPLOADS):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=UPLOADS):
+                names = [item["Key"].removeprefix(UPLOADS) for item in page.get("Contents", [])]
                 yield [UUID(name) for name in names if name < last]
                 if names and names[-1] >= last:
                     return

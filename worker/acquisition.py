@@ -25,8 +25,10 @@ def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]
         data = runtime.fetch(job.image_url, job.tenant)
         runtime.store.put(image_key(job.id), data, "application/octet-stream")
     else:
-        data = runtime.store.get(image_key(job.id))
+        data = runtime.store.get(image_key(job.id), runtime.image_limits.file_bytes)
     if not data:
         raise InvalidImage("it is empty.")
+    if len(data) > runtime.image_limits.file_bytes:
+        raise InvalidImage(f"its file has more than the {runtime.image_limits.file_bytes} bytes that are taken.")
     image = decode(data, runtime.image_limits)
     return image, ImageFacts(hashlib.sha256(data).hexdigest(), image.width, image.height, len(data))

@@ -87,6 +87,7 @@ def run_orphans() -> None:
     until = datetime.now(UTC) - SETTLED_AFTER
     since = until - timedelta(seconds=2 * ORPHANS_INTERVAL_SECONDS)
     sweep.remove_orphans(session_factory(), object_store(), since, until)
+    sweep.remove_orphaned_uploads(session_factory(), object_store(), until)
 
 
 for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():

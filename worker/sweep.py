@@ -13,6 +13,7 @@ from db.claims import Claim
 from db.errors import WorkerLost
 from db.keys import job_prefix, upload_key
 from db.lines import Limits
+from db.models import Job, Upload
 from db.states import StageName
 from db.storage import ObjectStore
 from worker.retries import retry_delay_seconds
@@ -172,9 +173,23 @@ def remove_orphans(sessions: sessionmaker[Session], store: ObjectStore, since: d
     removed = 0
     for job_ids in store.job_ids(since, until):
         with sessions() as session:
-            orphans = sweep.unknown(session, job_ids)
+            orphans = sweep.unknown(session, Job, job_ids)
         for job_id in orphans:
             store.delete_prefix(job_prefix(job_id))
+        removed += len(orphans)
+    return removed
+
+
+def remove_orphaned_uploads(sessions: sessionmaker[Session], store: ObjectStore, until: datetime) -> int:
+    """Remove the objects of uploads begun before this moment that are forgotten already; returns how many.
+
+    A PUT that began in time may end after the upload has expired and its object, such as it was, is removed.
+    """
+    removed = 0
+    for upload_ids in store.upload_ids(until):
+        with sessions() as session:
+            orphans = sweep.unknown(session, Upload, upload_ids)
+        store.delete([upload_key(upload_id) for upload_id in orphans])
         removed += len(orphans)
     return removed
 

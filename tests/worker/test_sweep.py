@@ -203,6 +203,21 @@ def test_orphans_are_told_from_jobs_of_the_same_time(queues: "redis.Redis") -> N
     assert object_store().get(image_key(job_id)) == b"picture"
 
 
+def test_an_upload_that_came_after_its_time_is_removed(queues: "redis.Redis") -> None:
+    """A PUT that began in time may end when nothing knows of it any more; what can be used yet stays."""
+    now = datetime.now(UTC)
+    late, young = earliest_id(now - timedelta(hours=3)), uuid7()
+    with session_factory().begin() as session:
+        known = uploads.create(session, "local", timedelta(hours=1)).id
+    for upload_id in (late, young, known):
+        object_store().put(upload_key(upload_id), b"picture", "image/png")
+    sweep.remove_orphaned_uploads(session_factory(), object_store(), now - timedelta(hours=2))
+    with pytest.raises(ObjectMissing):
+        object_store().size(upload_key(late))
+    for upload_id in (young, known):
+        assert object_store().size(upload_key(upload_id))
+
+
 def test_who_waits_long_behind_others_goes_first(queues: "redis.Redis") -> None:
     """One job a round, the one that has waited longest; what is first in line already is left alone."""
     with session_factory().begin() as session:
