@@ -11,7 +11,8 @@ from api.body_limit import BodyLimit
 from api.changes import watching
 from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
-from api.routes import batches, deliveries, documentation, health, home, jobs, keys, uploads, webhook_secrets
+from api.request_metrics import RequestMetrics
+from api.routes import batches, deliveries, documentation, health, home, jobs, keys, metrics, uploads, webhook_secrets
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -44,8 +45,10 @@ def create_app() -> FastAPI:
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
+    app.include_router(metrics.router)
     documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
+    app.add_middleware(RequestMetrics)
     return app

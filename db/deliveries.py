@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
+from db import tallies
 from db.errors import DeliveryNotFound
 from db.models import Delivery, DeliveryAttempt, DisabledReceiver
 from db.outbox import GONE
@@ -167,6 +168,7 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     ).first()
     if moved is None:
         return False
+    tallies.webhook_attempted(session, step.status)
     if step.status is DeliveryStatus.SUCCEEDED:
         session.execute(delete(DisabledReceiver).where(*_is_url(DisabledReceiver, claim)))
     elif step.status is DeliveryStatus.DISABLED:

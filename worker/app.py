@@ -13,6 +13,7 @@ from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
 from db.settings import settings
+from worker import metrics_server
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +24,10 @@ app.conf.imports = ("worker.tasks",)
 def load_models(**_: Any) -> None:
     """Load before the first message is taken: a worker without its models takes no jobs."""
     # Imported here: Flower loads this module too, and needs no torch.
+    from worker import gpu_memory  # noqa: PLC0415
     from worker.runtime import runtime  # noqa: PLC0415
 
+    gpu_memory.watch()
     try:
         runtime()
     except MainmaskError as error:
@@ -68,6 +71,7 @@ def withdraw_ready(**_: Any) -> None:
         path.unlink(missing_ok=True)
 
 
+worker_init.connect(metrics_server.start)
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
 worker_shutting_down.connect(limit_shutdown)

@@ -8,10 +8,13 @@ import logging
 from functools import lru_cache
 from uuid import UUID
 
+from celery.signals import worker_init
+
 from db.messages import DELIVER, celery_app
 from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
+from worker import metrics_server
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.webhooks.deliverer import Deliverer
@@ -44,3 +47,4 @@ def deliver(delivery_id: str) -> None:
 
 
 app.task(deliver, name=DELIVER)
+worker_init.connect(metrics_server.start)
