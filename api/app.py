@@ -11,7 +11,20 @@ from api.body_limit import BodyLimit
 from api.changes import watching
 from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
-from api.routes import batches, deliveries, documentation, health, home, jobs, keys, models, uploads, webhook_secrets
+from api.request_metrics import RequestMetrics
+from api.routes import (
+    batches,
+    deliveries,
+    documentation,
+    health,
+    home,
+    jobs,
+    keys,
+    metrics,
+    models,
+    uploads,
+    webhook_secrets,
+)
 from api.security_headers import SecurityHeaders
 from db.settings import settings
 
@@ -46,9 +59,11 @@ def create_app() -> FastAPI:
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
+    app.include_router(metrics.router)
     documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestMetrics)
     return app

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
-from db import lines
+from db import lines, tallies
 from db.errors import DeliveryNotFound
 from db.lines import Limits, is_not_leased, is_waiting
 from db.models import Delivery, DeliveryAttempt, DisabledReceiver
@@ -186,6 +186,7 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     ).first()
     if moved is None:
         return False
+    tallies.webhook_attempted(session, step.status)
     if step.status is DeliveryStatus.SUCCEEDED:
         session.execute(delete(DisabledReceiver).where(*_is_url(DisabledReceiver, claim)))
     elif step.status is DeliveryStatus.DISABLED:

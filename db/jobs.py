@@ -2,14 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, selectinload
 
-from db import batches, outbox
+from db import batches, outbox, tallies
 from db.errors import JobNotFound
 from db.keys import submitted_at
 from db.models import JSON, Job, Stage
@@ -66,6 +67,7 @@ def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
     job.instances = []
     session.add(job)
     session.flush()
+    tallies.job_accepted(session, job)
     return job
 
 
@@ -226,20 +228,23 @@ def _skip(session: Session, job_id: UUID, statuses: set[StageStatus]) -> None:
 
 def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
     """The last step of a job, and what follows from it, in one transaction."""
-    if not _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values):
+    ended = _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values)
+    if ended is None:
         return False
     batches.job_ended(session, job_id)
     outbox.job_ended(session, job_id, target)
+    tallies.job_ended(session, target, ended.outcome, ended.finished_at - ended.created_at)
     return True
 
 
-def _move(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
+def _move(
+    session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any
+) -> Row[Outcome | None, datetime, Any] | None:
     check_job(source, target)
-    moved = session.execute(
+    return session.execute(
         update(Job)
         .where(Job.id == job_id, Job.status == source)
         .values(status=target, **values)
-        .returning(Job.id)
+        .returning(Job.outcome, Job.created_at, Job.finished_at)
         .execution_options(synchronize_session=False)
     ).first()
-    return moved is not None

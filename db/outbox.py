@@ -3,24 +3,21 @@
 Nothing here commits.
 """
 
-import logging
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from db import messages
+from db.commits import after_commit
 from db.models import Batch, Delivery, DisabledReceiver, Job
 from db.states import DeliveryStatus, Event, JobStatus
 
-logger = logging.getLogger(__name__)
-
 GONE = "the receiver answered 410 Gone, so nothing more is sent to this URL until a redelivery succeeds"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-_CREATED = "deliveries.created"
 
 
 def job_ended(session: Session, job_id: UUID, status: JobStatus) -> None:
@@ -55,23 +52,9 @@ def _create(session: Session, tenant: str, happened: Event, url: str, **subject:
     session.add(delivery)
     session.flush()
     if not is_gone:
-        session.info.setdefault(_CREATED, []).append(delivery.id)
-
-
-# Whoever ends a job, and in which process, its webhook is on its way as soon as that is committed.
-@event.listens_for(Session, "after_commit")
-def _wake(session: Session) -> None:
-    created = session.info.pop(_CREATED, [])
-    try:
-        messages.send_deliveries((delivery_id, 0) for delivery_id in created)
-    except Exception:
-        # The commit stands; an error here would look as if it had failed. The sweep sends them.
-        logger.exception("deliveries could not be sent to the queue: %s", created)
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget(session: Session) -> None:
-    session.info.pop(_CREATED, None)
+        # Whoever ends a job, and in which process, its webhook is on its way as soon as that is committed; what can't
+        # be sent then, the sweep sends.
+        after_commit(session, partial(messages.send_delivery, delivery.id))
 
 
 def receiver(url: str) -> str:

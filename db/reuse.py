@@ -8,7 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from db import outbox, profiles
+from db import outbox, profiles, tallies
 from db.jobs import NewJob
 from db.keys import submitted_at
 from db.models import Instance, Job, Stage
@@ -76,5 +76,7 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     session.add(job)
     session.flush()
     outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
+    tallies.job_accepted(session, job)
+    tallies.job_ended(session, JobStatus.SUCCEEDED, job.outcome, None)
     session.refresh(job, ["finished_at"])
     return job

@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     worker_ready_file: Path | None = None
     """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
 
+    metrics_token: SecretStr | None = None
+    """What `/metrics` asks for as a bearer token, here and in the workers. Empty is none: whoever gets there reads."""
+    metrics_port: Port | None = None
+    """Where processes that are no API serve their metrics; None: they don't."""
+    metrics_host: str = "127.0.0.1"
+
     lease_seconds: float = 6
     """How long a worker may be silent before what it runs is taken over; it renews three times as often."""
     sweep_interval_seconds: float = 2
@@ -189,6 +195,11 @@ class Settings(BaseSettings):
         if unknown := sorted(names - CHECKPOINTS.keys()):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
+
+    @field_validator("metrics_token", "metrics_port", mode="before")
+    @classmethod
+    def _take_empty_for_none(cls, value: object) -> object:
+        return value or None
 
     @field_validator("admin_key")
     @classmethod

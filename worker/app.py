@@ -13,6 +13,7 @@ from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
 from db.settings import settings
+from worker import metrics_server
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,11 @@ def load_models(**_: Any) -> None:
     # Models are pulled beforehand: no library may ask the network for one, now or later.
     os.environ["HF_HUB_OFFLINE"] = "1"
     # Imported here: Flower loads this module too, and needs no torch.
+    from worker import gpu_memory  # noqa: PLC0415
     from worker.runtime import runtime  # noqa: PLC0415
 
     withdraw_ready()  # a process that was killed leaves its own behind
+    gpu_memory.watch()
     try:
         runtime()
     except MainmaskError as error:
@@ -72,6 +75,7 @@ def withdraw_ready(**_: Any) -> None:
         path.unlink(missing_ok=True)
 
 
+worker_init.connect(metrics_server.start)
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
 worker_shutting_down.connect(limit_shutdown)
