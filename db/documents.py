@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from db.explanations import Ranked, Searched, Story, explain
-from db.keys import artifact_key
+from db.keys import artifact_key, image_key
 from db.models import Batch, Instance, Job, Stage
 from db.outlook import Outlook
 from db.states import (
@@ -31,8 +31,8 @@ from db.states import (
 class UrlSigner(Protocol):
     """What turns an object's key into a URL that its reader may GET: `db.storage.ObjectStore`."""
 
-    def url(self, key: str) -> str:
-        """A presigned URL."""
+    def url(self, key: str, filename: str | None = None) -> str:
+        """A presigned URL, which a browser saves under the file name instead of showing it, where there is one."""
         ...
 
 
@@ -53,6 +53,7 @@ class ImageDocument(BaseModel):
     """The submitted picture, measured upright; null until a picture that was given by its URL has been fetched."""
 
     url: str | None = Field(description="Where it is fetched from; null when it came with the submission.")
+    stored_url: str | None = Field(description="A presigned URL of the picture as it is stored.")
     sha256: str | None
     width: int | None
     height: int | None
@@ -67,6 +68,7 @@ class InputDocument(BaseModel):
     instances: Instances
     outputs: list[Artifact]
     profile: str
+    models: dict[StageName, str] | None = Field(description="Those that were asked for instead of the profile's.")
     priority: Priority
     box_threshold: float | None
     on_missing: OnMissing
@@ -225,13 +227,18 @@ def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) ->
         outlook=OutlookDocument(**asdict(outlook)) if outlook else None,
         input=InputDocument(
             image=ImageDocument(
-                url=job.image_url, sha256=job.image_sha256, width=job.image_width, height=job.image_height
+                url=job.image_url,
+                stored_url=signer.url(image_key(job.id)) if job.image_sha256 else None,
+                sha256=job.image_sha256,
+                width=job.image_width,
+                height=job.image_height,
             ),
             description=job.description,
             labels=job.labels,
             instances=job.instances_wanted,
             outputs=[Artifact(name) for name in job.outputs],
             profile=job.profile,
+            models=job.models,
             priority=job.priority,
             box_threshold=job.box_threshold,
             on_missing=job.on_missing,
@@ -246,12 +253,11 @@ def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) ->
 
 
 def _stage(stage: Stage) -> StageDocument:
-    duration = (stage.finished_at - stage.started_at) if stage.started_at and stage.finished_at else None
     return StageDocument(
         name=stage.name,
         status=stage.status,
         attempts=stage.attempts,
-        duration_ms=round(duration.total_seconds() * 1000) if duration else None,
+        duration_ms=stage.duration_ms,
         error=ErrorDocument.model_validate(stage.error) if stage.error else None,
     )
 
@@ -296,7 +302,10 @@ def _main_object(candidates: list[CandidateDocument], label: str | None, *, ambi
 
 def _instance(instance: Instance, outputs: Collection[str], signer: UrlSigner) -> InstanceDocument:
     urls = {
-        f"{artifact}_url": signer.url(artifact_key(instance.job_id, instance.position, artifact))
+        f"{artifact}_url": signer.url(
+            artifact_key(instance.job_id, instance.position, artifact),
+            f"{instance.job_id}-{instance.position}-{artifact}.png",
+        )
         if artifact in outputs
         else None
         for artifact in Artifact

@@ -152,6 +152,15 @@ class FetchTooLarge(MainmaskError):
         super().__init__(f"The URL gives more than the {maximum_bytes} bytes that are taken.")
 
 
+class OutgoingBusy(MainmaskError):
+    """So many requests of the same kind are under way that this one wasn't tried: that says nothing of its URL."""
+
+    code = "outgoing-busy"
+
+    def __init__(self) -> None:
+        super().__init__("The URL wasn't tried yet: as many requests like it are under way as there may be.")
+
+
 class WorkerLost(MainmaskError):
     """The worker stopped renewing its lease: it was killed, hung, or lost its network."""
 
@@ -204,6 +213,33 @@ class UnknownProfile(MainmaskError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"There is no model profile {name!r}; there are: {', '.join(known)}.")
+
+
+class CheckpointMissing(MainmaskError):
+    """A model's files have not been pulled to this machine, or not all of them."""
+
+    code = "checkpoint-missing"
+
+    def __init__(self, name: str, folder: object) -> None:
+        super().__init__(f"The model {name} is not in {folder}. Fetch it with: mainmask models pull {name}")
+
+
+class UnknownModel(MainmaskError):
+    """The table has no such model for this stage."""
+
+    code = "unknown-model"
+
+    def __init__(self, name: str, stage: str, known: list[str]) -> None:
+        super().__init__(f"There is no model {name!r} to {stage} with; there are: {', '.join(known)}.")
+
+
+class ModelNotOffered(MainmaskError):
+    """A job asks for a model that this worker doesn't lend to jobs."""
+
+    code = "model-not-offered"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name!r} is not among those that jobs may ask for here.")
 
 
 class ImageOutOfShape(MainmaskError):

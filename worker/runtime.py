@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 import torch
@@ -17,11 +17,14 @@ from db.settings import Settings, settings
 from db.storage import ObjectStore, object_store
 from worker.candidates.endpoint import Endpoint, EndpointRules
 from worker.candidates.nominator import Nominator
+from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
-from worker.outgoing.client import OutgoingClient
-from worker.outgoing.rules import Rules
+from worker.lending import Lending
+from worker.pipeline.checkpoints import Loader, choose_device
 from worker.pipeline.labels import LabelExtractor
+from worker.pipeline.loaded_models import LoadedModels
+from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 
 
@@ -34,8 +37,8 @@ class Runtime:
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
-    fetch: Callable[[str], bytes]
-    """The bytes behind a caller's URL; raises `UrlRefused`, `FetchFailed`, `FetchUnavailable` or `FetchTooLarge`."""
+    fetch: Callable[[str, str], bytes]
+    """The bytes behind a URL of a tenant's; raises what `Fetcher` does."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
@@ -43,23 +46,13 @@ class Runtime:
     profile: str
     maximum_instances: int = 100
     """Of one job, at most."""
+    lending: Lending = field(default_factory=Lending)
 
     def announce(self) -> None:
         """Say which models this process answers with."""
         models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
-            profiles.announce(session, self.profile, models)
-
-
-def fetcher(config: Settings) -> Callable[[str], bytes]:
-    """The guarded client, within the limits of submissions."""
-    client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
-
-    def fetch(url: str) -> bytes:
-        seconds = config.image_fetch_seconds
-        return client.fetch(url, maximum_bytes=config.maximum_image_bytes, deadline_seconds=seconds).content
-
-    return fetch
+            profiles.announce(session, self.profile, models, self.lending.cards())
 
 
 def reader(config: Settings) -> Endpoint | None:
@@ -85,16 +78,22 @@ def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
     config = settings()
     torch.set_num_threads(config.torch_threads)
+    loader = Loader(ModelFolder(config.models_dir), choose_device(config.device))
+    models = LoadedModels(loader.load, config.maximum_loaded_models)
+    lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
+    pipeline = Pipeline.of(config.checkpoints, models.get)
+    pipeline.warm_up()
     return Runtime(
-        pipeline=Pipeline.load(config.profile, config.device),
+        pipeline=pipeline,
         nominator=Nominator(LabelExtractor(), reader(config)),
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
-        fetch=fetcher(config),
+        fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
         maximum_instances=config.maximum_instances,
+        lending=lending,
     )

@@ -1,7 +1,7 @@
 """The work of each stage: a claimed job in, what to store out. The masks go to S3 here, before any row."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from PIL import Image
 
@@ -28,11 +28,15 @@ class StageOutput:
     instances: list[Instance] = field(default_factory=list)
     image: ImageFacts | None = None
     """Of an image that the submission only pointed to."""
+    model: JSON = field(default_factory=dict)
+    """Which weights gave it."""
 
 
 def run(name: StageName, job: Job, runtime: Runtime) -> StageOutput:
-    """Do one stage of a job that was loaded with its stages."""
-    return RUNNERS[name](job, runtime)
+    """Do one stage of a job that was loaded with its stages, with the model that the job asks for."""
+    pipeline = runtime.lending.pipeline(runtime.pipeline, name, job.models)
+    output = RUNNERS[name](job, replace(runtime, pipeline=pipeline))
+    return replace(output, model=asdict(pipeline.cards[name]))
 
 
 def classify(job: Job, runtime: Runtime) -> StageOutput:
@@ -42,7 +46,7 @@ def classify(job: Job, runtime: Runtime) -> StageOutput:
         raise NoCandidates
     image, facts = acquire(job, runtime)
     ranking = runtime.pipeline.classifier.classify(image, nominated.labels)
-    notes = [*nominated.notes, *(f"CLIP reads only the beginning of “{label}”." for label in ranking.cut)]
+    notes = [*nominated.notes, *(f"The classifier reads only the beginning of “{label}”." for label in ranking.cut)]
     return StageOutput({**asdict(ranking), "source": nominated.source, "notes": notes}, image=facts)
 
 

@@ -16,12 +16,20 @@ from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
 from sqlalchemy import func, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from db import jobs
 from db.claims import Holder
 from db.documents import JobDocument, job_document
-from db.errors import InvalidImage, MainmaskError, NoCandidates, ObjectMissing, OutOfMemory, StorageUnavailable
+from db.errors import (
+    InvalidImage,
+    MainmaskError,
+    NoCandidates,
+    ObjectMissing,
+    OutgoingBusy,
+    OutOfMemory,
+    StorageUnavailable,
+)
 from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
@@ -36,7 +44,7 @@ from worker.gate import Gate
 from worker.leases import Leases
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
-from worker.retries import OUTAGE
+from worker.retries import ELSEWHERE, OUTAGE
 from worker.runtime import Runtime
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
@@ -65,7 +73,9 @@ class FakeDetector:
     missing: frozenset[str] = frozenset()
     asked: list[tuple[str, bool]] = field(default_factory=list)
     ladders: list[tuple[float, ...]] = field(default_factory=list)
-    thresholds: tuple[float, ...] = (0.5, 0.25)
+
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        return (0.5, 0.25)
 
     def detect_each(
         self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
@@ -152,7 +162,7 @@ class Worker:
             holder=Holder("here", lease_seconds=60),
         )
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, tenant: str) -> bytes:
         found = self.fetched[url]
         if isinstance(found, Exception):
             raise found
@@ -433,6 +443,22 @@ def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
     assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
 
 
+def test_a_fetch_that_was_not_let_is_no_attempt(worker: Worker) -> None:
+    """However often there is no room for it: the stage waits for a moment each time, and then its attempts begin."""
+    url = "https://example.com/cat.png"
+    worker.fetched[url] = OutgoingBusy()
+    job_id = submit_pointer(image_url=url)
+    for _ in range(ELSEWHERE.attempts + 1):
+        with pytest.raises(Retry):
+            worker.run(StageName.CLASSIFY, job_id)
+        worker.run(StageName.CLASSIFY, job_id)  # it isn't due yet
+        stage = worker.document(job_id).stages[0]
+        assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
+        make_due(job_id)
+    worker.fetched[url] = picture_file()
+    assert worker.run_all(job_id).stages[0].attempts == 1
+
+
 def test_an_uploaded_image_is_described(worker: Worker) -> None:
     """Nobody has looked at it before the worker."""
     job_id = submit_pointer()
@@ -467,7 +493,7 @@ def test_the_caller_s_threshold_reaches_the_detector(worker: Worker) -> None:
         job_id = submit(labels=["cat"], box_threshold=threshold)
         worker.run(StageName.CLASSIFY, job_id)
         worker.run(StageName.DETECT, job_id)
-    assert worker.detector.ladders == [(0.3,), worker.detector.thresholds]
+    assert worker.detector.ladders == [(0.3,), worker.detector.ladder(None)]
 
 
 def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
@@ -552,3 +578,17 @@ def test_who_named_the_candidates_is_told(worker: Worker) -> None:
     assert [result.main_object.label for result in results if result] == ["cat", "kitten", "cat"]
     assert by_local.result is not None
     assert "it doesn't answer in time" in by_local.result.notes[0]
+
+
+def test_a_result_that_no_database_takes_fails_the_job(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no outage: handed back, it would come again for ever."""
+    job_id = submit(labels=["cat"])
+    with monkeypatch.context() as broken:
+        broken.setattr(tasks, "save", Mock(side_effect=DataError("", {}, Exception())))
+        with pytest.raises(DataError):
+            worker.run(StageName.CLASSIFY, job_id)
+    worker.leases.check()
+    document = worker.document(job_id)
+    assert document.status is JobStatus.FAILED
+    assert document.error is not None
+    assert (document.error.type, document.error.stage) == ("internal", StageName.CLASSIFY)

@@ -1,8 +1,9 @@
-"""What was measured about a profile's models: how far to trust their scores. Numbers in one file, with their origin."""
+"""What was measured about models: how far to trust their scores. Numbers in one file, with their origin."""
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,10 +40,15 @@ class BoxRule:
         bar = share_of(-(self.intercept + self.fit * log_odds(fit)) / self.score)
         return min(max(bar, self.least), self.most)
 
+    def ladder(self, fit: float, rungs: Sequence[float]) -> tuple[float, ...]:
+        """The thresholds for boxes of a label of this fit, highest first; `rungs` are the detector's own."""
+        least = self.least_score(fit)
+        return (*(rung for rung in rungs if rung > least), least)
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """Without arguments: nothing is known but what the models say themselves."""
+    """Of a classifier. Without arguments: nothing is known but what the model says itself."""
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """CLIP's logits are divided by it, so that a score of 0.8 is right in 8 of 10 pictures (Guo et al., "On Calibration
@@ -53,44 +59,53 @@ class Calibration:
     """Names of things that a picture may show instead of any candidate: what candidates are compared with."""
     least_fit: Share | None = None
     """A candidate with less doesn't fit the picture, as far as CLIP can tell."""
-    box_rule: BoxRule | None = None
 
-    def ladder(self, fit: float | None, rungs: Sequence[float]) -> tuple[float, ...]:
-        """The thresholds for boxes of a label of this fit, highest first; `rungs` are the detector's own."""
-        if fit is None or self.box_rule is None:
-            return tuple(rungs)
-        least = self.box_rule.least_score(fit)
-        return (*(rung for rung in rungs if rung > least), least)
+
+UNCALIBRATED = Calibration()
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """Which weights, by the beginning of their SHA-256."""
+
+    classify: str
+    detect: str
 
 
 @dataclass(frozen=True)
 class CalibrationFile:
-    """A calibration, whose it is, and how it was found."""
+    """What was measured with a classifier and a detector together, and how."""
 
+    revisions: Revisions
     calibration: Calibration
-    revisions: dict[str, str]
-    """Of the models that it was measured with, by stage."""
-    origin: dict[str, Any]
-    """How it was found, and how good it is: for people."""
+    box_rule: BoxRule
+    origin: dict[str, Any] = field(default_factory=dict)
+    """How the numbers were found, and how good they are: for people."""
+
+    def of_classifier(self, revision: str) -> Calibration:
+        """`UNCALIBRATED`, and a warning, where another one was measured."""
+        return self.calibration if _is_the_same(revision, self.revisions.classify) else UNCALIBRATED
+
+    def of_detector(self, revision: str) -> BoxRule | None:
+        """None, and a warning, where another one was measured. The fits that it takes are the classifier's alone."""
+        return self.box_rule if _is_the_same(revision, self.revisions.detect) else None
 
 
 FILE = TypeAdapter(CalibrationFile)
-UNCALIBRATED = Calibration()
 
 
-def read_calibration(path: Path, revisions: Mapping[str, str]) -> Calibration:
-    """The calibration of these models; `UNCALIBRATED`, and a warning, where it was measured with other ones.
-
-    Raises `CheckpointInvalid` where the file is missing or malformed.
-    """
+def read_calibration(path: Path) -> CalibrationFile:
+    """What the file says; raises `CheckpointInvalid` where it is missing or malformed."""
     try:
-        found = FILE.validate_json(path.read_bytes())
+        return FILE.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise CheckpointInvalid(path, str(error)) from error
-    if found.revisions != dict(revisions):
-        logger.warning("%s was measured with other models: doubts about candidates are not told", path)
-        return UNCALIBRATED
-    return found.calibration
+
+
+def _is_the_same(revision: str, measured: str) -> bool:
+    if revision != measured:
+        logger.warning("revision %s was calibrated, not %s: its scores are taken as they are", measured, revision)
+    return revision == measured
 
 
 def log_odds(share: float) -> float:

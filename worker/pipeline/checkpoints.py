@@ -1,119 +1,77 @@
-"""Model profiles as data, and the one code path that loads them."""
+"""From a checkpoint's files to a model that answers: one code path for all kinds, in which no file runs code."""
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers import (
+    CLIPModel,
+    CLIPProcessor,
+    GroundingDinoForObjectDetection,
+    GroundingDinoProcessor,
+    MMGroundingDinoForObjectDetection,
+    Owlv2ForObjectDetection,
+    Owlv2Processor,
+    SamHQModel,
+    SamImageProcessor,
+    SamModel,
+    SiglipModel,
+    SiglipProcessor,
+)
 from transformers.utils.logging import disable_progress_bar
 
-from db.errors import CheckpointInvalid, UnknownProfile
-from worker.pipeline.calibration import UNCALIBRATED, Calibration, read_calibration
+from db.checkpoints import Bundled, Checkpoint, Kind
+from db.errors import CheckpointInvalid
+from worker.pipeline.broken_files import broken_files
+from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
+from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
 from worker.pipeline.segment import Segmenter
+from worker.pipeline.siglip import SiglipClassifier
+from worker.pipeline.transformers_sam import TransformersSegmenter
 
-TINY = Path(__file__).parent.parent / "tiny" / "checkpoints"
+Stage = Classifier | Detector | Segmenter
 
+CALIBRATION = BUNDLED / "calibration.json"
+"""Of the bundled models; `python -m worker.tiny.calibrate` writes it."""
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One model's files and the licence they are under."""
-
-    name: str
-    source: Path
-    license: str
-
-    def card(self) -> ModelCard:
-        """The revision is the beginning of the weights' SHA-256: other weights never pass for these."""
-        return ModelCard(self.name, self.sha256()[:12], self.license)
-
-    def sha256(self) -> str:
-        """Of `model.safetensors`, read through.
-
-        Raises `CheckpointInvalid` when it is missing or not what `SHA256SUMS` says.
-        """
-        weights = self.source / "model.safetensors"
-        try:
-            with weights.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            listed = (self.source / "SHA256SUMS").read_text().split()
-        except OSError as error:
-            raise CheckpointInvalid(self.source, str(error)) from error
-        if digest not in listed:
-            raise CheckpointInvalid(weights, "its SHA-256 is not the one in SHA256SUMS")
-        return digest
+ONE_AT_A_TIME = threading.Lock()
+"""transformers loads with process-wide switches: of two models that are loaded side by side, one may miss weights."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The three models that work together."""
+class LoadedModel:
+    """A model that answers, and the card that says which it is."""
 
-    name: str
-    clip: Checkpoint
-    grounding_dino: Checkpoint
-    sam: Checkpoint
-    box_thresholds: tuple[float, ...]
-    """The ladder of box scores, highest first."""
-    calibration_file: Path | None = None
-    """What was measured about these models."""
-
-    def calibration(self) -> Calibration:
-        """How far to trust these models; raises `CheckpointInvalid`."""
-        if self.calibration_file is None:
-            return UNCALIBRATED
-        revisions = {"classify": self.clip.card().revision, "detect": self.grounding_dino.card().revision}
-        return read_calibration(self.calibration_file, revisions)
+    stage: Stage
+    card: ModelCard
 
 
-PROFILES = {
-    "tiny": Profile(
-        name="tiny",
-        clip=Checkpoint("mainmask/tiny-clip", TINY / "clip", "Apache-2.0"),
-        grounding_dino=Checkpoint("mainmask/tiny-grounding-dino", TINY / "grounding-dino", "Apache-2.0"),
-        sam=Checkpoint("mainmask/tiny-sam", TINY / "sam", "Apache-2.0"),
-        # Found on held-out scenes: at 0.25 the named object is found as often as the box is right at all.
-        box_thresholds=(0.5, 0.35, 0.25),
-        calibration_file=TINY / "calibration.json",
-    ),
-}
+@dataclass(frozen=True)
+class Loader:
+    """Loads checkpoints from a folder of pulled models to one device."""
+
+    folder: ModelFolder
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    def load(self, checkpoint: Checkpoint) -> LoadedModel:
+        """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
+        files = self.folder.find(checkpoint)
+        with ONE_AT_A_TIME, broken_files(files.folder):
+            stage = LOADERS[checkpoint.kind](checkpoint, files, self)
+        return LoadedModel(stage, card(checkpoint, files))
 
 
-def find_profile(name: str) -> Profile:
-    """The profile of this name; raises `UnknownProfile`, which lists those there are."""
-    try:
-        return PROFILES[name]
-    except KeyError as error:
-        raise UnknownProfile(name, sorted(PROFILES)) from error
-
-
-def load_classifier(profile: Profile, device: torch.device, calibration: Calibration | None = None) -> Classifier:
-    """CLIP, in fp32, on the device, with the profile's calibration or another; raises `CheckpointInvalid`."""
-    with _translated(profile.clip):
-        model = _load(CLIPModel, profile.clip)
-        processor = CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
-        return Classifier(model.to(device), processor, calibration or profile.calibration())
-
-
-def load_detector(profile: Profile, device: torch.device) -> Detector:
-    """GroundingDINO, in fp32, on the device; raises `CheckpointInvalid`."""
-    source = profile.grounding_dino
-    with _translated(source):
-        model = _load(GroundingDinoForObjectDetection, source)
-        processor = GroundingDinoProcessor.from_pretrained(source.source, local_files_only=True)
-        return Detector(model.to(device), processor, profile.box_thresholds)
-
-
-def load_segmenter(profile: Profile, device: torch.device) -> Segmenter:
-    """SAM, in fp32, on the device; raises `CheckpointInvalid`."""
-    profile.sam.sha256()
-    return Segmenter(load_sam(profile.sam.source).to(device))
+def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
+    """Which weights these are."""
+    return ModelCard(checkpoint.name, files.revision, checkpoint.license.id)
 
 
 def choose_device(name: str) -> torch.device:
@@ -127,26 +85,83 @@ def choose_device(name: str) -> torch.device:
 disable_progress_bar()
 
 
-def _load(kind: type[Any], checkpoint: Checkpoint) -> Any:
-    checkpoint.sha256()
-    model, report = kind.from_pretrained(
-        checkpoint.source,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    # transformers fills what is missing with random numbers and a warning: such a model would answer nonsense.
-    if wrong := sorted({*report["missing_keys"], *report["unexpected_keys"]}):
-        raise CheckpointInvalid(checkpoint.source, f"weights are missing or left over: {', '.join(wrong[:5])}")
-    return model
+@dataclass(frozen=True)
+class FromTransformers:
+    """How one class of transformers' models is loaded from a folder."""
+
+    model: type[Any]
+    processor: type[Any]
+    stage: Callable[[Any, Any, Checkpoint, str], Stage]
+    """Puts model and processor together; the last is the revision."""
+
+    def __call__(self, checkpoint: Checkpoint, files: ModelFiles, loader: Loader) -> Stage:
+        """The stage, in the loader's precision, on its device."""
+        model, report = self.model.from_pretrained(
+            files.folder,
+            dtype=loader.dtype,
+            use_safetensors=files.weights.suffix == ".safetensors",
+            weights_only=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        _check_whole(report, files)
+        processor = self.processor.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+        return self.stage(model.to(loader.device), processor, checkpoint, files.revision)
 
 
-@contextmanager
-def _translated(checkpoint: Checkpoint) -> Iterator[None]:
-    """What transformers raises on broken files (OSError, ValueError, KeyError…) as the project's own error."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointInvalid(checkpoint.source, str(error)) from error
+def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
+    """transformers fills what is missing with random numbers and a warning: such a model would answer nonsense."""
+    # Older versions of transformers saved the positions 0, 1, 2 … with the weights.
+    left_over = {key for key in report["unexpected_keys"] if not key.endswith("position_ids")}
+    if wrong := sorted({*report["missing_keys"], *left_over}):
+        raise CheckpointInvalid(files.folder, f"weights are missing or left over: {', '.join(wrong[:5])}")
+
+
+def _segment_anything(checkpoint: Checkpoint, files: ModelFiles, loader: Loader) -> Stage:
+    return Segmenter(load_sam(files.weights, checkpoint.sam_size).to(loader.device, loader.dtype))
+
+
+def _clip(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
+    return Classifier(model, processor, _calibration(checkpoint, revision))
+
+
+def _siglip(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
+    return SiglipClassifier(model, processor)
+
+
+def _grounding_dino(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
+    return Detector(model, processor, checkpoint.box_thresholds, _box_rule(checkpoint, revision))
+
+
+def _owlv2(model: Any, processor: Any, checkpoint: Checkpoint, _: str) -> Stage:
+    return Owlv2Detector(model, processor, checkpoint.box_thresholds)
+
+
+def _sam(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
+    return TransformersSegmenter(model, processor)
+
+
+def _calibration(checkpoint: Checkpoint, revision: str) -> Calibration:
+    """Only the bundled models were measured: there is no network, and no public weights, where that was done."""
+    is_measured = isinstance(checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_classifier(revision) if is_measured else UNCALIBRATED
+
+
+def _box_rule(checkpoint: Checkpoint, revision: str) -> BoxRule | None:
+    is_measured = isinstance(checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_detector(revision) if is_measured else None
+
+
+LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
+    Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _clip),
+    Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _siglip),
+    Kind.GROUNDING_DINO: FromTransformers(GroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino),
+    Kind.MM_GROUNDING_DINO: FromTransformers(
+        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino
+    ),
+    Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _owlv2),
+    Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _sam),
+    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _sam),
+    Kind.SEGMENT_ANYTHING: _segment_anything,
+}

@@ -48,6 +48,10 @@ class Classifier:
         chosen = choose(labels, logits, other_logits, self._calibration)
         return replace(chosen, cut=tuple(filter(self._is_cut, labels)))
 
+    def with_calibration(self, calibration: Calibration) -> "Classifier":
+        """The same model, trusted otherwise."""
+        return Classifier(self._model, self._processor, calibration)
+
     @memory_errors()
     @torch.inference_mode()
     def logits(self, image: Image.Image, labels: Sequence[str]) -> tuple[Logits, Logits]:

@@ -7,6 +7,7 @@ from PIL import Image
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from worker.pipeline.box_selection import select, to_pixels
+from worker.pipeline.calibration import BoxRule
 from worker.pipeline.grounding import Prompt, PromptWriter, span_scores
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Detection, Query
@@ -20,17 +21,23 @@ class Detector:
         model: GroundingDinoForObjectDetection,
         processor: GroundingDinoProcessor,
         thresholds: Sequence[float],
+        box_rule: BoxRule | None = None,
     ) -> None:
-        """`thresholds` is the ladder of box scores, highest first: the first rung that any box reaches counts."""
+        """`thresholds` is the ladder of box scores, highest first: the first rung that any box reaches counts.
+
+        A `box_rule` replaces its lower end where the label's fit is known.
+        """
         self._model = model.eval()
         self._processor = processor
         self._thresholds = tuple(thresholds)
+        self._box_rule = box_rule
         self._writer = PromptWriter(processor.tokenizer, model.config.max_text_len)
 
-    @property
-    def thresholds(self) -> tuple[float, ...]:
-        """The model's own ladder."""
-        return self._thresholds
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        """The thresholds for boxes of a label that fits the picture so well (`Candidate.fit`), highest first."""
+        if fit is None or self._box_rule is None:
+            return self._thresholds
+        return self._box_rule.ladder(fit, self._thresholds)
 
     def detect(
         self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None

@@ -7,16 +7,14 @@ from typing import Any, Protocol
 from PIL import Image
 
 from db.states import OnMissing
-from worker.pipeline.calibration import Calibration
 from worker.pipeline.results import Candidate, Detection, Query
 
 
 class Finder(Protocol):
     """Stage 2's model: `worker.pipeline.detect.Detector`, or another one."""
 
-    @property
-    def thresholds(self) -> tuple[float, ...]:
-        """Its own ladder of box scores, highest first."""
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        """Its thresholds of box scores for a label that fits the picture so well, highest first."""
         ...
 
     def detect_each(
@@ -59,16 +57,14 @@ class Finding:
 
     def notes(self, wish: Wish) -> list[str]:
         """What the caller should know of the search besides its result."""
-        cut = [f"GroundingDINO reads only the beginning of “{each.label}”." for each in self.searched if each.is_cut]
+        cut = [f"The detector reads only the beginning of “{each.label}”." for each in self.searched if each.is_cut]
         taken, omitted = len(self.detection.boxes), self.detection.omitted
         if wish.every_instance and omitted:
             cut.append(f"Of {taken + omitted} instances only the best {taken} are given.")
         return cut
 
 
-def search(
-    finder: Finder, image: Image.Image, candidates: Sequence[Candidate], calibration: Calibration, wish: Wish
-) -> Finding:
+def search(finder: Finder, image: Image.Image, candidates: Sequence[Candidate], wish: Wish) -> Finding:
     """Look for the first candidate, the best, and, where the caller wants it, for the others if it isn't there.
 
     The best one is looked for alone, the others together, so that however many there are, they cost little more than
@@ -76,7 +72,10 @@ def search(
     """
 
     def look_for(wanted: Sequence[Candidate]) -> list[Detection]:
-        queries = [Query(each.label, _ladder(each, finder, calibration, wish)) for each in wanted]
+        queries = [
+            Query(each.label, finder.ladder(each.fit) if wish.threshold is None else (wish.threshold,))
+            for each in wanted
+        ]
         found = finder.detect_each(image, queries, every_instance=wish.every_instance)
         return [_capped(detection, wish.maximum_instances) for detection in found]
 
@@ -86,12 +85,6 @@ def search(
         searched += look_for(rest)
     counts = next((detection for detection in searched if detection.boxes), searched[0])
     return Finding(counts, tuple(searched))
-
-
-def _ladder(candidate: Candidate, finder: Finder, calibration: Calibration, wish: Wish) -> tuple[float, ...]:
-    if wish.threshold is not None:
-        return (wish.threshold,)
-    return calibration.ladder(candidate.fit, finder.thresholds)
 
 
 def _capped(detection: Detection, maximum: int) -> Detection:

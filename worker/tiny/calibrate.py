@@ -6,15 +6,15 @@ and kept in the file, is measured on the scenes of the evaluation.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from worker.pipeline.calibration import FILE, BoxRule, Calibration, CalibrationFile
-from worker.pipeline.checkpoints import PROFILES, TINY, Profile
-from worker.tiny.classes import object_classes
+from db.catalog import TINY_LADDER
+from worker.pipeline.calibration import FILE, BoxRule, Calibration, CalibrationFile, Revisions
+from worker.pipeline.checkpoints import CALIBRATION
+from worker.pipeline.pipeline import Pipeline
 from worker.tiny.evaluation import SEED as EVALUATION_SEED
 from worker.tiny.rules import fit_box_rule, fit_temperature, least_fit
 from worker.tiny.witnesses import Witnesses, testify
@@ -37,60 +37,40 @@ def main() -> None:
         help=f"how many of the labels that aren't in the picture shall be told to be missing ({REJECTED})",
     )
     parser.add_argument("--work", type=Path, default=Path(".data/tiny"), help="where fetched art is kept (.data/tiny)")
-    parser.add_argument("--checkpoints", type=Path, default=TINY, help="the models' folders; the bundled ones")
     parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    profile = uncalibrated(options.checkpoints)
-    fitted_to = testify(profile, options.work, options.scenes, CALIBRATION_SEED)
-    calibration = calibrate(fitted_to, options.rejected)
-    measured_on = testify(profile, options.work, options.scenes, EVALUATION_SEED)
+    pipeline = Pipeline.load("tiny", "cpu")
+    fitted_to = testify(pipeline, options.work, options.scenes, CALIBRATION_SEED)
+    measured_on = testify(pipeline, options.work, options.scenes, EVALUATION_SEED)
     shares = sorted({*CURVE, options.rejected})
-    curve = {f"{share:g} rejected": trade_off(calibrate(fitted_to, share), measured_on) for share in shares}
     origin = {
         "command": f"python -m worker.tiny.calibrate --scenes {options.scenes} --rejected {options.rejected:g}",
         "fitted to": f"{options.scenes} scenes in trained and as many in never-trained styles, seed {CALIBRATION_SEED}",
         "measured on": f"as many scenes of the evaluation, seed {EVALUATION_SEED}",
-        "box thresholds alone": by_ladder(profile.box_thresholds[-1], measured_on),
-        "trade-off": curve,
+        "box thresholds alone": by_ladder(TINY_LADDER[-1], measured_on),
+        "trade-off": {f"{share:g} rejected": trade_off(fitted_to, measured_on, share) for share in shares},
         "taken": f"{options.rejected:g} rejected",
     }
-    revisions = {"classify": profile.clip.card().revision, "detect": profile.grounding_dino.card().revision}
-    written = CalibrationFile(calibration, revisions, origin)
-    path = options.checkpoints / "calibration.json"
-    path.write_bytes(FILE.dump_json(written, indent=2) + b"\n")
+    revisions = Revisions(pipeline.cards["classify"].revision, pipeline.cards["detect"].revision)
+    written = CalibrationFile(revisions, *calibrate(fitted_to, options.rejected), origin)
+    CALIBRATION.write_bytes(FILE.dump_json(written, indent=2) + b"\n")
     print(FILE.dump_json(written, indent=2).decode())
-    print(f"Written to {path}.")
+    print(f"Written to {CALIBRATION}.")
 
 
-def uncalibrated(folder: Path) -> Profile:
-    """The tiny profile with the models in this folder, as they are without a calibration."""
-    tiny = PROFILES["tiny"]
-    return replace(
-        tiny,
-        clip=replace(tiny.clip, source=folder / "clip"),
-        grounding_dino=replace(tiny.grounding_dino, source=folder / "grounding-dino"),
-        calibration_file=None,
-    )
-
-
-def calibrate(witnesses: Witnesses, rejected: float) -> Calibration:
-    """The calibration that tells this share of the labels that aren't there to be missing."""
-    temperature = fit_temperature(witnesses.choices)
+def calibrate(witnesses: Witnesses, rejected: float) -> tuple[Calibration, BoxRule]:
+    """What tells this share of the labels that aren't there to be missing."""
+    temperature = round(fit_temperature(witnesses.choices), 3)
     asked = witnesses.asked(temperature)
-    return Calibration(
-        temperature=round(temperature, 3),
-        others=tuple(thing.name for thing in object_classes()),
-        least_fit=least_fit(asked),
-        box_rule=fit_box_rule(asked, rejected),
-    )
+    calibration = Calibration(temperature=temperature, others=witnesses.others, least_fit=least_fit(asked))
+    return calibration, fit_box_rule(asked, rejected)
 
 
-def trade_off(calibration: Calibration, witnesses: Witnesses) -> dict[str, Any]:
-    """What a calibration's box rule does to labels that are there, and that aren't, by kind of style."""
-    rule = calibration.box_rule
-    assert isinstance(rule, BoxRule)  # noqa: S101 - `calibrate` always fits one
-    asked = witnesses.asked(calibration.temperature)
+def trade_off(fitted_to: Witnesses, measured_on: Witnesses, rejected: float) -> dict[str, Any]:
+    """What such a calibration does to labels that are there, and that aren't, by kind of style."""
+    calibration, rule = calibrate(fitted_to, rejected)
+    asked = measured_on.asked(calibration.temperature)
     return {
         style: part.shares([rule.least_score(each.fit) for each in part.labels]) for style, part in asked.by_style()
     }

@@ -6,15 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from worker.pipeline.calibration import Calibration
-from worker.pipeline.checkpoints import Profile, load_classifier, load_detector
 from worker.pipeline.choosing import choose
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Query
 from worker.tiny.classes import object_classes
 from worker.tiny.evaluation import box_iou, held_out_scenes
@@ -108,12 +107,10 @@ class Witnesses:
         return Labels(tuple(found))
 
 
-def testify(profile: Profile, work: Path, scenes: int, seed: int) -> Witnesses:
-    """Ask the models of an uncalibrated profile about so many scenes in each kind of style."""
-    cpu = torch.device("cpu")
+def testify(pipeline: Pipeline, work: Path, scenes: int, seed: int) -> Witnesses:
+    """Ask the models about so many scenes in each kind of style, whatever their calibration is."""
     others = tuple(thing.name for thing in object_classes())
-    classifier = load_classifier(profile, cpu, Calibration(others=others))
-    witness = Witness(classifier, load_detector(profile, cpu))
+    witness = Witness(pipeline.classifier.with_calibration(Calibration(others=others)), pipeline.detector)
     witnesses = Witnesses([], [], others)
     for style, trained in STYLES.items():
         drawn = held_out_scenes(work, scenes, trained_styles=trained, seed=seed)

@@ -1,5 +1,6 @@
 """How far the models' scores are trusted, and what follows for choices and boxes."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,35 +10,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.catalog import TINY_LADDER
 from db.errors import CheckpointInvalid
 from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, log_odds, read_calibration, share_of
-from worker.pipeline.checkpoints import PROFILES, TINY
+from worker.pipeline.checkpoints import CALIBRATION
 from worker.pipeline.choosing import choose
+from worker.pipeline.pipeline import Pipeline
 
 RULE = BoxRule(intercept=3.0, fit=0.3, score=1.5, least=0.1, most=0.9)
+MEASURED = {"revisions": {"classify": "1", "detect": "2"}, "box_rule": dataclasses.asdict(RULE)}
 RUNGS = (0.5, 0.35, 0.25)
 OTHERS = ("dog", "car", "tree")
 SHARES = st.floats(0, 1)
 
 
-def test_the_bundled_calibration_is_of_the_bundled_weights() -> None:
+def test_the_bundled_calibration_is_of_the_bundled_weights(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whoever changes the weights must calibrate again: python -m worker.tiny.calibrate."""
-    calibration = PROFILES["tiny"].calibration()
-    assert calibration.box_rule is not None
-    assert calibration.least_fit is not None
-    assert len(calibration.others) > 100
+    found = read_calibration(CALIBRATION)
+    assert found.of_classifier(pipeline.cards["classify"].revision) == found.calibration
+    assert found.of_detector(pipeline.cards["detect"].revision) == found.box_rule
+    assert found.calibration.least_fit is not None
+    assert len(found.calibration.others) > 100
+    assert not caplog.records
 
 
 def test_a_calibration_of_other_weights_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
     """Its numbers would be wrong without a sign of it; the log tells."""
-    found = read_calibration(TINY / "calibration.json", {"classify": "1", "detect": "2"})
-    assert found == UNCALIBRATED
-    assert "measured with other models" in caplog.text
+    found = read_calibration(CALIBRATION)
+    assert found.of_classifier("1") == UNCALIBRATED
+    assert found.of_detector("2") is None
+    assert len(caplog.records) == 2
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", json.dumps({"calibration": {"temperature": 0}, "revisions": {}, "origin": {}})],
+    ["", "[]", "{}", json.dumps({**MEASURED, "calibration": {"temperature": 0}})],
     ids=["empty", "list", "nothing", "temperature 0"],
 )
 def test_a_malformed_calibration_is_refused(tmp_path: Path, text: str) -> None:
@@ -45,13 +54,13 @@ def test_a_malformed_calibration_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
     with pytest.raises(CheckpointInvalid, match=r"calibration\.json"):
-        read_calibration(path, {})
+        read_calibration(path)
 
 
 def test_a_missing_calibration_is_refused(tmp_path: Path) -> None:
-    """A profile that names one must have it."""
+    """The bundled models have one."""
     with pytest.raises(CheckpointInvalid):
-        read_calibration(tmp_path / "none.json", {})
+        read_calibration(tmp_path / "none.json")
 
 
 @given(fit=SHARES, better=SHARES)
@@ -83,16 +92,17 @@ def test_log_odds_of_certainty_are_finite(share: float) -> None:
 
 def test_the_ladder_s_last_rung_is_the_rule_s() -> None:
     """Higher rungs stay; lower ones would take what the rule refuses."""
-    calibration = Calibration(box_rule=RULE)
     least = RULE.least_score(0.002)
     assert RUNGS[1] > least > RUNGS[2]
-    assert calibration.ladder(0.002, RUNGS) == (0.5, 0.35, least)
-    assert calibration.ladder(1e-9, RUNGS) == (RULE.least_score(1e-9),)
+    assert RULE.ladder(0.002, RUNGS) == (0.5, 0.35, least)
+    assert RULE.ladder(1e-9, RUNGS) == (RULE.least_score(1e-9),)
 
 
-def test_without_a_calibration_the_ladder_is_the_detector_s() -> None:
+def test_without_a_calibration_the_ladder_is_the_detector_s(pipeline: Pipeline) -> None:
     """As it is where the fit isn't known."""
-    assert UNCALIBRATED.ladder(0.5, RUNGS) == Calibration(box_rule=RULE).ladder(None, RUNGS) == RUNGS
+    bundled = pipeline.detector
+    assert bundled.ladder(None) == TINY_LADDER
+    assert bundled.ladder(1e-9) != TINY_LADDER
 
 
 def test_a_choice_without_others_doubts_nothing() -> None:

@@ -128,7 +128,7 @@ def test_more_labels_than_a_prompt_holds_take_several(pipeline: Pipeline, sample
     writer = pipeline.detector._writer
     assert len(list(writer.write([writer.word(label) for label in labels]))) > 1
     alone = pipeline.detector.detect(sample, "snowboard")
-    together = pipeline.detector.detect_each(sample, [Query(label, pipeline.detector.thresholds) for label in labels])
+    together = pipeline.detector.detect_each(sample, [Query(label, pipeline.detector.ladder(None)) for label in labels])
     assert together[-1].boxes[0].box == pytest.approx(alone.boxes[0].box, abs=40)
 
 
