@@ -8,12 +8,13 @@ from celery import Task
 
 from db import claims, jobs, messages
 from db.claims import Claim
-from db.errors import MainmaskError, OutgoingBusy
+from db.errors import MainmaskError
 from db.models import JSON
 from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
 from worker.app import app
+from worker.outgoing.busy import OutgoingBusy
 from worker.retries import busy_delay_seconds, retry_delay_seconds
 from worker.runtime import runtime
 

@@ -34,7 +34,11 @@ def _check_is_no_boolean(value: object) -> object:
 
 
 # Pydantic takes true for 1, which the schema doesn't say.
-Number = Annotated[int, BeforeValidator(_check_is_no_boolean)]
+IsNoBoolean = BeforeValidator(_check_is_no_boolean)
+# The bounds stand on the number, not on the optional: only there do they reach the schema.
+RequestsPerMinute = Annotated[int, Field(ge=1, le=100_000), IsNoBoolean]
+JobsInFlight = Annotated[int, Field(ge=1, le=1_000_000), IsNoBoolean]
+BytesPerDay = Annotated[int, Field(ge=1, le=2**50), IsNoBoolean]
 
 
 class KeyFields(BaseModel):
@@ -47,11 +51,9 @@ class KeyFields(BaseModel):
         examples=["the-shop-s-back-end"],
     )
     scopes: list[Scope] = Field([Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1)
-    requests_per_minute: Number | None = Field(None, ge=1, le=100_000)
-    jobs_in_flight: Number | None = Field(
-        None, ge=1, le=1_000_000, description="How many of its tenant's jobs may not have ended."
-    )
-    bytes_per_day: Number | None = Field(None, ge=1, le=2**50, description="Of submissions, and the uploads they name.")
+    requests_per_minute: RequestsPerMinute | None = None
+    jobs_in_flight: JobsInFlight | None = Field(None, description="How many of its tenant's jobs may not have ended.")
+    bytes_per_day: BytesPerDay | None = Field(None, description="Of submissions, and the uploads they name.")
 
 
 class NewKey(KeyFields):

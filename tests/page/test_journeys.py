@@ -333,4 +333,4 @@ def test_an_unknown_job_is_said_to_be_unknown(page: Page, stack: Stack) -> None:
 def test_flower_and_the_documentation_are_a_click_away(home: Page, stack: Stack) -> None:
     """Flower where the settings say."""
     expect(home.get_by_role("link", name="Flower")).to_have_attribute("href", f"{stack.flower_url}/")
-    expect(home.get_by_role("link", name="API")).to_have_attribute("href", "/docs")
+    expect(home.get_by_role("link", name="API")).to_have_attribute("href", "docs")

@@ -26,7 +26,6 @@ from db.errors import (
     MainmaskError,
     NoCandidates,
     ObjectMissing,
-    OutgoingBusy,
     OutOfMemory,
     StorageUnavailable,
 )
@@ -42,6 +41,7 @@ from worker.candidates.nominator import Nominator
 from worker.candidates.problems import EndpointFailed
 from worker.gate import Gate
 from worker.leases import Leases
+from worker.outgoing.busy import OutgoingBusy
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
 from worker.retries import ELSEWHERE, OUTAGE

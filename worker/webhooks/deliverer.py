@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import deliveries, lines, messages, signing
 from db.deliveries import Answered, Claim, Step
 from db.documents import UrlSigner
-from db.errors import MainmaskError, OutgoingBusy
+from db.errors import MainmaskError
 from db.lines import Limits
 from db.session import OUTAGES
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.webhooks import message, policy
 

@@ -112,8 +112,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.hub.breaks_after:
             body = body[: self.hub.breaks_after.pop(0)]
             self.close_connection = True
-        self.wfile.write(body)
+        # Counted first: whoever has the last byte may look at once.
         self.hub.sent_bytes += len(body)
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests look at the requests."""
