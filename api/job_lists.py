@@ -1,24 +1,14 @@
 """What a list of jobs is asked, and how it answers."""
 
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.texts import Text
+from api.times import Time
 from db.documents import JobDocument
 from db.listing import JobFilter
 from db.states import JobStatus
-
-
-def _check_is_written_out(time: object) -> object:
-    if isinstance(time, str) and "-" not in time[1:]:
-        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
-    return time
-
-
-# Pydantic takes seconds since 1970, too, which the schema doesn't say.
-Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
 
 
 class ListQuery(BaseModel):
