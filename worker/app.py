@@ -13,7 +13,7 @@ from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
 from db.settings import settings
-from worker import metrics_server
+from worker import observability
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,9 @@ def _hand_back_and_end() -> None:
 
     returned = runtime().leases.hand_back()
     for claim in returned:
-        logger.warning("%s of job %s is handed back: this worker stops", claim.name, claim.job_id)
+        logger.warning(
+            "%s of job %s is handed back: this worker stops", claim.name, claim.job_id, extra=claim.log_fields
+        )
     messages.send_all((claim.name, claim.job_id, 0) for claim in returned)
     logging.shutdown()
     os._exit(0)
@@ -75,7 +77,7 @@ def withdraw_ready(**_: Any) -> None:
         path.unlink(missing_ok=True)
 
 
-worker_init.connect(metrics_server.start)
+observability.install()
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
 worker_shutting_down.connect(limit_shutdown)

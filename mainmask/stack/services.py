@@ -37,7 +37,7 @@ class Services:
         options = [f"--concurrency={WORKER_CONCURRENCY}", f"--queues={QUEUES}", "--pool=threads", "--events"]
         return Program(
             name="worker",
-            command=_python("celery", "--app=worker.app", "worker", "--loglevel=INFO", *options),
+            command=_python("celery", "--quiet", "--app=worker.app", "worker", "--loglevel=INFO", *options),
             environment={**self.environment, "MAINMASK_WORKER_READY_FILE": str(ready_file.resolve())},
             prepare=lambda: ready_file.unlink(missing_ok=True),
             is_ready=ready_file.exists,
@@ -48,18 +48,18 @@ class Services:
     def maintenance(self) -> Program:
         """The worker that takes over what others have left; apart from them, so that it can act when they can't."""
         options = ["--concurrency=1", "--queues=maintenance", "--pool=threads", "--hostname=maintenance@%h"]
-        arguments = ["celery", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
+        arguments = ["celery", "--quiet", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
         return self._program("maintenance", arguments, ready=lambda: True)
 
     def webhooks(self) -> Program:
         """The worker that delivers webhooks; apart from the others, because receivers may be slow."""
         options = [f"--concurrency={WEBHOOK_CONCURRENCY}", "--queues=webhooks", "--pool=threads"]
-        arguments = ["celery", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
+        arguments = ["celery", "--quiet", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
         return self._program("webhooks", [*arguments, "--hostname=webhooks@%h"], ready=lambda: True)
 
     def beat(self, schedule_file: Path) -> Program:
         """Tells the maintenance worker when it is time."""
-        arguments = ["celery", "--app=worker.maintenance", "beat", f"--schedule={schedule_file.resolve()}"]
+        arguments = ["celery", "--quiet", "--app=worker.maintenance", "beat", f"--schedule={schedule_file.resolve()}"]
         # Its schedule may be half-written by one that was killed; it holds nothing that can't be lost.
         return Program(
             name="beat",
