@@ -25,7 +25,7 @@ def load_models(**_: Any) -> None:
     """Load before the first message is taken: a worker without its models takes no jobs."""
     # Models are pulled beforehand: no library may ask the network for one, now or later.
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # Imported here: Flower loads this module too, and needs no torch.
+    # Imported here: `celery inspect` loads this module too, and needs no torch.
     from worker import gpu_memory  # noqa: PLC0415
     from worker.runtime import runtime  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ SETTLED_AFTER = timedelta(hours=1)
 
 app = celery_app(settings())
 app.conf.task_default_queue = QUEUE
+app.conf.task_send_sent_event = False
 app.conf.beat_schedule = {
     "sweep": {
         "task": "sweep",
@@ -91,5 +92,6 @@ def run_orphans() -> None:
 
 
 for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():
-    app.task(without_database(run), name=name)
+    # Without events: Flower would show little else than sweeps.
+    app.task(without_database(run), name=name, send_events=False)
 observability.install()

@@ -1,5 +1,6 @@
 """Mainmask's own processes: the migrations, the API, the workers, webhooks, beat and Flower."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ WORKER_CONCURRENCY = 4
 QUEUES = "classify,detect,segment"
 WEBHOOK_CONCURRENCY = 32
 """Attempts to deliver webhooks at once; they wait for receivers, and cost next to nothing."""
+FLOWER = {"FLOWER_READ_ONLY": "true", "FLOWER_PERSISTENT": "true", "FLOWER_STATE_SAVE_INTERVAL": "60000"}
+"""Flower's own variables, unless the user's environment has others; with these it shows, and does nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,16 @@ class Services:
             is_ready=lambda: True,
         )
 
-    def flower(self, port: int) -> Program:
-        """The page that shows what the worker does."""
-        # It watches events alone: without our application it neither imports torch nor needs the models.
-        arguments = ["celery", "flower", f"--address={LOOPBACK}", f"--port={port}"]
-        environment = {**self.environment, "CELERY_BROKER_URL": self.environment["MAINMASK_REDIS_URL"]}
+    def flower(self, port: int, folder: Path) -> Program:
+        """The page that shows what the worker does; it keeps what it has seen in the folder."""
+        arguments = ["celery", "--app=worker.flower", "flower", f"--address={LOOPBACK}", f"--port={port}"]
+        options = {**FLOWER, "FLOWER_DB": str(folder.resolve() / "flower")}
+        own = {name: os.environ.get(name, value) for name, value in options.items()}
         return Program(
             name="flower",
             command=_python(*arguments),
-            environment=environment,
+            environment={**self.environment, **own},
+            prepare=lambda: folder.mkdir(mode=0o700, exist_ok=True),
             is_ready=lambda: _answers(f"http://{LOOPBACK}:{port}/healthcheck"),
         )
 
