@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
+from api import request_ids
 from api.errors import (
     BatchTooLarge,
     BodyTooLarge,
@@ -211,10 +212,17 @@ def _on_database(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _on_unexpected(_: Request, error: Exception) -> JSONResponse:
-    # Starlette logs the traceback after this answer; the caller is told nothing of the inside.
+def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The server logs the traceback after this answer; the caller is told nothing of the inside.
     del error
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server met an unexpected error.")
+    request_id = request.state.request_id
+    # This answer is Starlette's outermost: no middleware sees it.
+    return problem_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        f"The server met an unexpected error; its log has it under the request's id, {request_id}.",
+        headers={request_ids.HEADER: request_id},
+    )
 
 
 def _headers(error: MainmaskError, status: HTTPStatus) -> dict[str, str] | None:
