@@ -116,7 +116,7 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     options: SubmitOptions = {"instances": instances.value}
     if on_missing is OnMissing.NEXT:  # unsaid, it leaves the manifests of earlier versions as they are
-        options["on_missing"] = on_missing.value
+        options["on_missing"] = "next"
     if output:
         options["outputs"] = [one.value for one in output]
     said = _said(text, labels, captions_file)

@@ -32,6 +32,7 @@ from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
+from worker.pipeline.sam_hq import mended
 from worker.pipeline.segment import Segmenter
 from worker.pipeline.siglip import SiglipClassifier
 from worker.pipeline.transformers_sam import TransformersSegmenter
@@ -142,8 +143,12 @@ def _sam(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
     return TransformersSegmenter(model, processor)
 
 
+def _sam_hq(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
+    return TransformersSegmenter(mended(model), processor)
+
+
 def _calibration(checkpoint: Checkpoint, revision: str) -> Calibration:
-    """Only the bundled models were measured: there is no network, and no public weights, where that was done."""
+    """Only the bundled models were measured."""
     is_measured = isinstance(checkpoint.source, Bundled)
     return read_calibration(CALIBRATION).of_classifier(revision) if is_measured else UNCALIBRATED
 
@@ -162,6 +167,6 @@ LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
     ),
     Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _owlv2),
     Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _sam),
-    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _sam),
+    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _sam_hq),
     Kind.SEGMENT_ANYTHING: _segment_anything,
 }
