@@ -109,8 +109,8 @@ class MainObjectDocument(CandidateDocument):
 class SearchDocument(BaseModel):
     """A candidate that was looked for in the picture."""
 
-    label: str
-    found: bool
+    label: str = Field(description="One of the candidates.", examples=["snowboard"])
+    found: bool = Field(description="Whether any box was taken.")
     best_score: float = Field(description="Of all its boxes, also where it is too low.")
     threshold: float = Field(description="The least box score that was taken, or would have been.")
 
