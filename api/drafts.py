@@ -53,6 +53,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         instances_wanted=fields.instances,
         outputs=sorted(set(fields.outputs)),
         box_threshold=fields.box_threshold,
+        on_missing=fields.on_missing,
         priority=fields.priority,
         caller_metadata=fields.metadata,
         webhook_url=fields.webhook_url,

@@ -19,6 +19,7 @@ from db.states import (
     Artifact,
     Instances,
     JobStatus,
+    OnMissing,
     Outcome,
     Priority,
     StageName,
@@ -41,6 +42,7 @@ class NewJob:
     models: dict[str, str] | None = None
     outputs: list[str] = field(default_factory=lambda: list(Artifact))
     box_threshold: float | None = None
+    on_missing: OnMissing = OnMissing.NOT_FOUND
     priority: Priority = Priority.NORMAL
     caller_metadata: dict[str, Any] = field(default_factory=dict)
     webhook_url: str | None = None

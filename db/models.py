@@ -23,7 +23,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from db.states import DeliveryStatus, Event, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
+from db.states import (
+    DeliveryStatus,
+    Event,
+    Instances,
+    JobStatus,
+    OnMissing,
+    Outcome,
+    Priority,
+    StageName,
+    StageStatus,
+)
 
 JSON = dict[str, Any]
 
@@ -100,6 +110,7 @@ class Job(Base):
     """The artifacts to make."""
     box_threshold: Mapped[float | None]
     """The least box score that the caller takes; else the profile's own."""
+    on_missing: Mapped[OnMissing] = mapped_column(_enum(OnMissing, "on_missing"))
     priority: Mapped[Priority] = mapped_column(_enum(Priority, "priority"))
     caller_metadata: Mapped[JSON] = mapped_column("metadata")
     webhook_url: Mapped[str | None] = mapped_column(Text)

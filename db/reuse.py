@@ -30,6 +30,7 @@ def reuse_key(new: NewJob | Job) -> str:
         new.models,
         new.instances_wanted,
         new.box_threshold,
+        new.on_missing,
         sorted(new.outputs),
     ]
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()
