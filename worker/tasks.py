@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import Task
 from structlog.contextvars import bind_contextvars
 
-from db import claims, jobs, messages
+from db import claims, jobs, messages, reuse
 from db.claims import Claim
 from db.errors import MainmaskError
 from db.models import JSON
@@ -103,7 +103,9 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
             return False
         session.add_all(output.instances)
         if output.image:
-            jobs.describe_image(session, claim.job_id, output.image)
+            jobs.describe_image(session, claim.job_id, output.image, output.reuse_key)
+        if output.answer:
+            reuse.fill_in(session, claim.job_id, output.answer)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
             jobs.succeed(session, claim.job_id, output.outcome, output.label)
