@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, errors, hf_hub_url
@@ -77,20 +78,20 @@ def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -
         info = HfApi(endpoint, token=False).model_info(
             source.repository, revision=revision or source.revision, timeout=TIMEOUT_SECONDS, files_metadata=True
         )
+        siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
     except errors.HfHubHTTPError as error:
         raise PullRefused(where, f"it answers {error.response.status_code}") from error
     except (TRANSPORT_ERROR, OSError) as error:
         raise PullUnreachable(where, str(error) or type(error).__name__) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NotAsPublished(where, "it doesn't speak the hub's language") from error
-    siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
     weights = next((name for name in WEIGHTS if name in siblings), None)
     if weights is None:
         raise NotAsPublished(where, f"the repository holds none of {', '.join(WEIGHTS)}")
     names = [*sorted(CONFIGURATION & siblings.keys()), weights]
     if not (_is(COMMIT, info.sha) and all(_is_sane(siblings[name]) for name in names)):
         raise NotAsPublished(where, "it doesn't speak the hub's language")
-    files = (_published(siblings[name], source.repository, info.sha, endpoint) for name in names)
+    files = [_published(siblings[name], source.repository, info.sha, endpoint) for name in names]
     return Listing(tuple(files), info.sha)
 
 
@@ -100,7 +101,7 @@ def _is_sane(sibling: RepoSibling) -> bool:
     return has_size and (sibling.lfs is None or _is(SHA256, sibling.lfs.sha256))
 
 
-def _is(pattern: re.Pattern[str], value: object) -> bool:
+def _is(pattern: re.Pattern[str], value: object) -> TypeGuard[str]:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 

@@ -133,6 +133,7 @@ TROUBLES = {
     "an empty list": Trouble({"lists": b"{}"}, NotAsPublished, "language|holds none"),
     "no list": Trouble({"lists": PAGE}, NotAsPublished, "language"),
     "a list of nonsense": Trouble({"lists": b'{"id": "a", "sha": 7, "siblings": 7}'}, NotAsPublished, "language"),
+    "no names": Trouble({"lists": b'{"id": "a", "siblings": [{"rfilename": []}]}'}, NotAsPublished, "language"),
     "no commit": Trouble({"lists": listed(sha="../../main")}, NotAsPublished, "language"),
     "no size": Trouble({"lists": listed(size="large")}, NotAsPublished, "language"),
     "no checksum": Trouble(
