@@ -89,10 +89,11 @@ def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -
     if weights is None:
         raise NotAsPublished(where, f"the repository holds none of {', '.join(WEIGHTS)}")
     names = [*sorted(CONFIGURATION & siblings.keys()), weights]
-    if not (_is(COMMIT, info.sha) and all(_is_sane(siblings[name]) for name in names)):
+    commit = info.sha
+    if not _is(COMMIT, commit) or not all(_is_sane(siblings[name]) for name in names):
         raise NotAsPublished(where, "it doesn't speak the hub's language")
-    files = [_published(siblings[name], source.repository, info.sha, endpoint) for name in names]
-    return Listing(tuple(files), info.sha)
+    files = [_published(siblings[name], source.repository, commit, endpoint) for name in names]
+    return Listing(tuple(files), commit)
 
 
 def _is_sane(sibling: RepoSibling) -> bool:
