@@ -90,7 +90,7 @@ def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -
         raise NotAsPublished(where, f"the repository holds none of {', '.join(WEIGHTS)}")
     names = [*sorted(CONFIGURATION & siblings.keys()), weights]
     commit = info.sha
-    if not _is(COMMIT, commit) or not all(_is_sane(siblings[name]) for name in names):
+    if not _is(commit, COMMIT) or not all(_is_sane(siblings[name]) for name in names):
         raise NotAsPublished(where, "it doesn't speak the hub's language")
     files = [_published(siblings[name], source.repository, commit, endpoint) for name in names]
     return Listing(tuple(files), commit)
@@ -99,10 +99,10 @@ def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -
 def _is_sane(sibling: RepoSibling) -> bool:
     """Whether size and checksum are some, where they are given: the hub's library takes anything for them."""
     has_size = sibling.size is None or (isinstance(sibling.size, int) and sibling.size >= 0)
-    return has_size and (sibling.lfs is None or _is(SHA256, sibling.lfs.sha256))
+    return has_size and (sibling.lfs is None or _is(sibling.lfs.sha256, SHA256))
 
 
-def _is(pattern: re.Pattern[str], value: object) -> TypeGuard[str]:
+def _is(value: object, pattern: re.Pattern[str]) -> TypeGuard[str]:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
