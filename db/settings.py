@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     """How many models a worker keeps loaded; that of least use makes room."""
     models_dir: Path = Field(default_factory=default_models_dir)
     """Where `mainmask models pull` puts what it fetches."""
-    models_mirror: str | None = None
+    models_mirror: AnyHttpUrl | None = None
     """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
     models_offline: bool = False
     """Never ask the network for models. The workers never do."""
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
 
-    @field_validator("metrics_token", "metrics_port", mode="before")
+    @field_validator("metrics_token", "metrics_port", "models_mirror", mode="before")
     @classmethod
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
