@@ -15,8 +15,8 @@ from db.states import DeliveryStatus, Event
 class AttemptDocument(BaseModel):
     """One attempt, as it went."""
 
-    number: int
-    started_at: datetime
+    number: int = Field(description="From 1.")
+    started_at: datetime = Field(description="When the request was begun.")
     duration_ms: int | None = Field(description="Null while it runs, and where it was lost.")
     status_code: int | None = Field(description="What the receiver answered; only 2xx is a success.")
     answer: str | None = Field(description="The first 1024 bytes of the answer, as text.")
@@ -28,21 +28,21 @@ class DeliveryDocument(BaseModel):
 
     id: UUID = Field(description="The `webhook-id` of every attempt.")
     event: Event
-    job_id: UUID | None
-    batch_id: UUID | None
-    url: str
+    job_id: UUID | None = Field(description="The job whose end it tells of; null for a batch's.")
+    batch_id: UUID | None = Field(description="The batch whose end it tells of; null for a job's.")
+    url: str = Field(description="Where to.", examples=["https://example.com/hooks/mainmask"])
     status: DeliveryStatus
     reason: str | None = Field(description="Why it was given up.")
     next_attempt_at: datetime | None = Field(description="Not before; null once it is over.")
     created_at: datetime = Field(description="When it happened: the payload's `timestamp`.")
-    finished_at: datetime | None
-    attempts: list[AttemptDocument]
+    finished_at: datetime | None = Field(description="When it arrived or was given up; null until then.")
+    attempts: list[AttemptDocument] = Field(description="In their order.")
 
 
 class DeliveryList(BaseModel):
     """All deliveries of one thing, the newest first."""
 
-    deliveries: list[DeliveryDocument]
+    deliveries: list[DeliveryDocument] = Field(description="Each with all of its attempts.")
 
 
 class DeliveryPage(DeliveryList):
@@ -64,7 +64,7 @@ class DeliveryQuery(BaseModel):
     created_after: Time | None = Field(None, description="Only of events that happened at this time or later.")
     created_before: Time | None = Field(None, description="Only of events that happened before this time.")
     before: UUID | None = Field(None, description="Only deliveries older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many on a page.")
 
     def filter(self) -> DeliveryFilter:
         """What the database is asked."""

@@ -27,7 +27,7 @@ class ListQuery(BaseModel):
         examples=["order", "order:7"],
     )
     before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many on a page.")
 
     def filter(self) -> JobFilter:
         """What the database is asked."""
@@ -42,5 +42,5 @@ class ListQuery(BaseModel):
 class JobPage(BaseModel):
     """Some jobs, the newest first."""
 
-    jobs: list[JobDocument]
+    jobs: list[JobDocument] = Field(description="As `GET /v1/jobs/{id}` gives them.")
     next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")

@@ -2,13 +2,13 @@
 
 from http import HTTPStatus
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from api.callers import CallerOf
 from api.delivery_lists import DeliveryDocument, DeliveryList, DeliveryPage, DeliveryQuery, delivery_document
 from api.guards import needs
+from api.ids import BatchId, DeliveryId, JobId
 from api.problems import responses
 from db import batches, deliveries, delivery_lists, jobs, messages
 from db.api_keys import Scope
@@ -20,7 +20,7 @@ ERRORS = responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPSt
 
 
 @router.get("/jobs/{job_id}/deliveries", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def list_deliveries_of_job(job_id: UUID, caller: CallerOf) -> DeliveryList:
+def list_deliveries_of_job(job_id: JobId, caller: CallerOf) -> DeliveryList:
     """The webhooks of one job, each with all of its attempts."""
     with session_factory()() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -28,7 +28,7 @@ def list_deliveries_of_job(job_id: UUID, caller: CallerOf) -> DeliveryList:
 
 
 @router.get("/batches/{batch_id}/deliveries", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def list_deliveries_of_batch(batch_id: UUID, caller: CallerOf) -> DeliveryList:
+def list_deliveries_of_batch(batch_id: BatchId, caller: CallerOf) -> DeliveryList:
     """The webhooks of the batch itself, each with all of its attempts; those of its jobs are listed with them."""
     with session_factory()() as session:
         batches.find(session, caller.tenant, batch_id)
@@ -51,7 +51,7 @@ def list_deliveries(caller: CallerOf, wanted: Annotated[DeliveryQuery, Query()])
 
 
 @router.get("/deliveries/{delivery_id}", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def get_delivery(delivery_id: UUID, caller: CallerOf) -> DeliveryDocument:
+def get_delivery(delivery_id: DeliveryId, caller: CallerOf) -> DeliveryDocument:
     """One webhook with all of its attempts."""
     with session_factory()() as session:
         return delivery_document(deliveries.find(session, caller.tenant, delivery_id))
@@ -63,7 +63,7 @@ def get_delivery(delivery_id: UUID, caller: CallerOf) -> DeliveryDocument:
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=ERRORS,
 )
-def redeliver(delivery_id: UUID, caller: CallerOf) -> DeliveryDocument:
+def redeliver(delivery_id: DeliveryId, caller: CallerOf) -> DeliveryDocument:
     """Send a webhook again now, whatever became of it; its attempts go on counting.
 
     A success enables a URL that had answered 410 Gone.

@@ -31,6 +31,7 @@ from worker.pipeline.model_files import ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
+from worker.pipeline.sam_hq import mended
 from worker.pipeline.segment import Segmenter
 from worker.pipeline.siglip import SiglipClassifier
 from worker.pipeline.transformers_sam import TransformersSegmenter
@@ -130,6 +131,10 @@ def _segment(model: Any, processor: Any, _: Checkpoint) -> Stage:
     return TransformersSegmenter(model, processor)
 
 
+def _segment_finely(model: Any, processor: Any, _: Checkpoint) -> Stage:
+    return TransformersSegmenter(mended(model), processor)
+
+
 LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
     Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _classify_by(Classifier)),
     Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _classify_by(SiglipClassifier)),
@@ -141,6 +146,6 @@ LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
     ),
     Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _detect_by(Owlv2Detector)),
     Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _segment),
-    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _segment),
+    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _segment_finely),
     Kind.SEGMENT_ANYTHING: _segment_anything,
 }
