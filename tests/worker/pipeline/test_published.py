@@ -150,7 +150,12 @@ def test_siglip_reads_texts_as_in_its_training(tmp_path: Path, sample: Image.Ima
     classifier: Any = loader(tmp_path).load(checkpoint).stage
     read: list[torch.Tensor] = []
     text_features = classifier._siglip.get_text_features
-    classifier._siglip.get_text_features = lambda input_ids: read.append(input_ids) or text_features(input_ids)
+
+    def reading(input_ids: torch.Tensor) -> Any:
+        read.append(input_ids)
+        return text_features(input_ids)
+
+    classifier._siglip.get_text_features = reading
     classifier.probabilities(sample, ["a Dog"])
     spelled = ["".join(words[token] for token in row) for row in read[0]]
     assert {len(row) for row in read[0]} == {64}
