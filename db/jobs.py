@@ -47,6 +47,7 @@ class NewJob:
     webhook_events: list[str] | None = None
     batch_id: UUID | None = None
     reuse_key: str | None = None
+    traceparent: str | None = None
     image_url: str | None = None
     image_sha256: str | None = None
     image_width: int | None = None
