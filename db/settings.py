@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     flower_url: AnyHttpUrl | None = None
     """Where the page's readers reach Flower; without it, the page doesn't lead there."""
 
+    pages: bool = True
+    """Whether everyone who reaches the API may see the page, `/docs` and `/openapi.json`; else they are not found."""
+
     profile: str = "tiny"
     """Which models answer: `tiny`, `base` or `large`."""
     classify_model: str | None = None
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     """How many models a worker keeps loaded; that of least use makes room."""
     models_dir: Path = Field(default_factory=default_models_dir)
     """Where `mainmask models pull` puts what it fetches."""
-    models_mirror: str | None = None
+    models_mirror: AnyHttpUrl | None = None
     """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
     models_offline: bool = False
     """Never ask the network for models. The workers never do."""
@@ -225,7 +228,9 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
 
-    @field_validator("metrics_token", "metrics_port", "candidates_url", "candidates_key", mode="before")
+    @field_validator(
+        "metrics_token", "metrics_port", "models_mirror", "candidates_url", "candidates_key", mode="before"
+    )
     @classmethod
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
