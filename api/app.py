@@ -11,6 +11,7 @@ from api.body_limit import BodyLimit
 from api.changes import watching
 from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
+from api.request_ids import RequestIds
 from api.request_metrics import RequestMetrics
 from api.routes import (
     batches,
@@ -26,6 +27,7 @@ from api.routes import (
     webhook_secrets,
 )
 from api.security_headers import SecurityHeaders
+from db import logs
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -42,6 +44,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     """Build the application from the process's settings."""
+    logs.configure()
     app = FastAPI(
         lifespan=_lifespan,
         title="mainmask",
@@ -53,17 +56,19 @@ def create_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings().pages else None,
     )
-    app.include_router(home.router)
-    app.mount("/page", home.FILES)
+    if settings().pages:
+        home.install(app)
+        documentation.install(app)
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     app.include_router(metrics.router)
-    documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics)
+    app.add_middleware(RequestIds)
     return app

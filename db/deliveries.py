@@ -43,6 +43,12 @@ class Claim:
     batch_id: UUID | None
     happened_at: datetime
 
+    @property
+    def log_fields(self) -> dict[str, str | int]:
+        """What lines of the log about it say besides, as `extra` or bound."""
+        job = {} if self.job_id is None else {"job_id": str(self.job_id)}
+        return {"delivery_id": str(self.delivery_id), "attempt": self.attempt, **job}
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -131,22 +137,10 @@ def _begin_attempt(session: Session, claim: Claim) -> None:
 
 def hand_back(session: Session, claim: Claim, delay_seconds: float) -> None:
     """Give up an attempt that sent nothing: it doesn't count, and another one is due after the delay."""
-    given = session.execute(
-        _update()
-        .where(
-            Delivery.id == claim.delivery_id,
-            Delivery.token == claim.token,
-            Delivery.status == DeliveryStatus.PENDING,
-        )
-        .values(
-            attempts=Delivery.attempts - 1,
-            lease_expires_at=None,
-            due_at=func.clock_timestamp() + timedelta(seconds=delay_seconds),
-            sent_at=None,
-        )
-        .returning(Delivery.id)
-    ).first()
-    if given is not None:
+    due_at = func.clock_timestamp() + timedelta(seconds=delay_seconds)
+    if _move(session, claim, attempts=Delivery.attempts - 1, due_at=due_at) or _let_go(
+        session, claim, attempts=Delivery.attempts - 1
+    ):
         session.execute(delete(DeliveryAttempt).where(*_is_attempt(claim)))
 
 
@@ -167,24 +161,15 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
         .execution_options(synchronize_session=False)
     )
     is_over = step.status is not DeliveryStatus.PENDING
-    moved = session.execute(
-        _update()
-        .where(
-            Delivery.id == claim.delivery_id,
-            Delivery.token == claim.token,
-            Delivery.status == DeliveryStatus.PENDING,
-        )
-        .values(
-            status=step.status,
-            reason=step.reason,
-            lease_expires_at=None,
-            due_at=func.clock_timestamp() + timedelta(seconds=step.delay_seconds),
-            sent_at=None,
-            finished_at=func.clock_timestamp() if is_over else None,
-        )
-        .returning(Delivery.id)
-    ).first()
-    if moved is None:
+    moved = _move(
+        session,
+        claim,
+        status=step.status,
+        reason=step.reason,
+        due_at=func.clock_timestamp() + timedelta(seconds=step.delay_seconds),
+        finished_at=func.clock_timestamp() if is_over else None,
+    )
+    if not moved and not _let_go(session, claim):
         return False
     tallies.webhook_attempted(session, step.status)
     if step.status is DeliveryStatus.SUCCEEDED:
@@ -192,6 +177,26 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     elif step.status is DeliveryStatus.DISABLED:
         _disable(session, claim)
     return True
+
+
+def _move(session: Session, claim: Claim, **values: Any) -> bool:
+    """End the claim, with these values; False when it is no longer the delivery's last word."""
+    return _end(session, claim, Delivery.token == claim.token, **values)
+
+
+def _let_go(session: Session, claim: Claim, **values: Any) -> bool:
+    """End the claim's lease alone when it was to be sent again while it ran; False when another attempt has begun."""
+    return _end(session, claim, Delivery.token != claim.token, Delivery.attempts == claim.attempt, **values)
+
+
+def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> bool:
+    ended = session.execute(
+        _update()
+        .where(Delivery.id == claim.delivery_id, Delivery.status == DeliveryStatus.PENDING, *conditions)
+        .values(lease_expires_at=None, sent_at=None, **values)
+        .returning(Delivery.id)
+    )
+    return ended.first() is not None
 
 
 def _disable(session: Session, claim: Claim) -> None:
@@ -203,6 +208,7 @@ def _disable(session: Session, claim: Claim) -> None:
         .where(
             Delivery.receiver == claim.receiver,
             *_is_url(Delivery, claim),
+            Delivery.id != claim.delivery_id,
             Delivery.status == DeliveryStatus.PENDING,
             is_not_leased(),
         )
@@ -224,7 +230,8 @@ def _disable(session: Session, claim: Claim) -> None:
 def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
     """Have a delivery sent again now, whatever became of it; its attempts go on counting.
 
-    The message is to be sent after the commit. Raises `DeliveryNotFound`, for another tenant's too.
+    An attempt that runs is let run to its end, but doesn't decide: the new token takes its word from it. The message
+    is to be sent after the commit. Raises `DeliveryNotFound`, for another tenant's too.
     """
     session.execute(
         _update()
@@ -232,6 +239,7 @@ def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
         .values(
             status=DeliveryStatus.PENDING,
             reason=None,
+            token=Delivery.token + 1,
             due_at=func.clock_timestamp(),
             sent_at=func.clock_timestamp(),
             finished_at=None,

@@ -152,15 +152,6 @@ class FetchTooLarge(MainmaskError):
         super().__init__(f"The URL gives more than the {maximum_bytes} bytes that are taken.")
 
 
-class OutgoingBusy(MainmaskError):
-    """So many requests of the same kind are under way that this one wasn't tried: that says nothing of its URL."""
-
-    code = "outgoing-busy"
-
-    def __init__(self) -> None:
-        super().__init__("The URL wasn't tried yet: as many requests like it are under way as there may be.")
-
-
 class WorkerLost(MainmaskError):
     """The worker stopped renewing its lease: it was killed, hung, or lost its network."""
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Self
 
-from db.errors import OutgoingBusy
 from db.settings import Settings
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.outgoing.slots import Slots

@@ -5,15 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task
+from structlog.contextvars import bind_contextvars
 
 from db import claims, jobs, messages
 from db.claims import Claim
-from db.errors import MainmaskError, OutgoingBusy
+from db.errors import MainmaskError
 from db.models import JSON
 from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
 from worker.app import app
+from worker.outgoing.busy import OutgoingBusy
 from worker.retries import busy_delay_seconds, retry_delay_seconds
 from worker.runtime import runtime
 
@@ -65,6 +67,7 @@ def take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
 
 def _run(task: Task, claim: Claim) -> None:
     """The work, between two short transactions; the lease is renewed for as long as it takes."""
+    bind_contextvars(**claim.log_fields)
     try:
         with runtime().leases.held(claim):
             saved, output = _work(task, claim)

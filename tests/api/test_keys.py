@@ -36,7 +36,8 @@ from tests.api_keys import (
 )
 
 PAGE = {"/", "/page/settings.json", "/page/sample.jpg"}
-OPEN = {*PAGE, "/healthz", "/readyz", "/docs", "/openapi.json"}
+OPEN = {*PAGE, "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"}
+"""What asks for no key; `/metrics` may ask for a token of its own."""
 JSON = {"content-type": "application/json"}
 ANYTHING = {**dict.fromkeys(("job_id", "batch_id", "delivery_id", "key_id"), UUID(int=7)), "artifact": "mask"}
 

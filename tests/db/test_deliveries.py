@@ -205,6 +205,31 @@ def test_one_success_enables_a_receiver_again(session: Session) -> None:
     assert canceled(session).status is DeliveryStatus.PENDING
 
 
+@pytest.mark.parametrize("step", [DONE, Step(DeliveryStatus.PENDING, 60), Step(DeliveryStatus.DISABLED, reason=GONE)])
+def test_a_redelivery_while_an_attempt_runs_is_one_more_attempt(session: Session, step: Step) -> None:
+    """However the running one ends, another follows it at once; until then the running one keeps its place."""
+    delivery = canceled(session)
+    running = taken(session, delivery)
+    deliveries.redeliver(session, "local", delivery.id)
+    assert take(session, delivery) is None
+    assert deliveries.record(session, running, WELL, step)
+    assert again(session, delivery).status is DeliveryStatus.PENDING
+    assert lines.call_next(session, delivery.receiver, "local", LIMITS) == [(delivery.id, 1)]
+    following = taken(session, delivery)
+    assert following.attempt == 2
+    assert deliveries.record(session, following, WELL, DONE)
+    assert [attempt.number for attempt in again(session, delivery).tries] == [1, 2]
+
+
+def test_a_redelivery_while_an_attempt_waits_for_room_comes_at_once(session: Session) -> None:
+    """What is handed back doesn't count, and doesn't put the redelivery off."""
+    delivery = canceled(session)
+    running = taken(session, delivery)
+    deliveries.redeliver(session, "local", delivery.id)
+    deliveries.hand_back(session, running, 60)
+    assert taken(session, delivery).attempt == 1
+
+
 def test_a_tenant_redelivers_its_own_alone(session: Session) -> None:
     """Another's isn't found."""
     delivery = canceled(session)

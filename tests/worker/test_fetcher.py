@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from db.errors import FetchUnavailable, OutgoingBusy
+from db.errors import FetchUnavailable
 from tests.mainmask.stack.programs import wait_for
 from tests.worker.outgoing.server import Server, holding
 from worker.fetcher import Fetcher
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 

@@ -26,7 +26,6 @@ from db.errors import (
     MainmaskError,
     NoCandidates,
     ObjectMissing,
-    OutgoingBusy,
     OutOfMemory,
     StorageUnavailable,
 )
@@ -40,6 +39,7 @@ from tests.new_jobs import new_job
 from worker import tasks
 from worker.gate import Gate
 from worker.leases import Leases
+from worker.outgoing.busy import OutgoingBusy
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard

@@ -10,10 +10,11 @@ from contextlib import closing, contextmanager
 import httpcore
 import httpx
 
-from db.errors import FetchFailed, FetchUnavailable, OutgoingBusy, UrlRefused
+from db.errors import FetchFailed, FetchUnavailable, UrlRefused
 from worker.outgoing import answers
 from worker.outgoing.addresses import Address
 from worker.outgoing.answers import BREAKS, Answer, Fetched
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.connections import Stream, connect
 from worker.outgoing.deadline import Deadline
 from worker.outgoing.destinations import Destination, parse, redirected

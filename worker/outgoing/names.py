@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from ipaddress import ip_address
 
-from db.errors import OutgoingBusy
 from worker.outgoing.addresses import Address
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.deadline import Deadline
 from worker.outgoing.slots import Slots
 

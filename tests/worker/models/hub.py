@@ -118,8 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.hub.breaks_after:
             body = body[: self.hub.breaks_after.pop(0)]
             self.close_connection = True
-        self.wfile.write(body)
+        # Counted first: whoever has the last byte may look at once.
         self.hub.sent_bytes += len(body)
+        self.wfile.write(body)
 
     def send_without_end(self, data: bytes) -> None:
         with suppress(ConnectionError):

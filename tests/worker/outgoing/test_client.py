@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import FetchFailed, FetchTooLarge, FetchUnavailable, MainmaskError, OutgoingBusy, UrlRefused
+from db.errors import FetchFailed, FetchTooLarge, FetchUnavailable, MainmaskError, UrlRefused
 from tests.worker.outgoing.internet import PUBLIC_HOST, Internet
 from tests.worker.outgoing.server import (
     CERTIFICATE,
@@ -24,6 +24,7 @@ from tests.worker.outgoing.server import (
     raw,
     redirect,
 )
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import PORTS, Rules
 

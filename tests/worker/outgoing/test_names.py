@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.errors import OutgoingBusy
 from worker.outgoing import names
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.deadline import Deadline
 from worker.outgoing.names import Names
 
