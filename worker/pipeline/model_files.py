@@ -30,6 +30,11 @@ class ModelFiles:
     sha256: str
     """Of the weights, in hexadecimal."""
 
+    @property
+    def revision(self) -> str:
+        """The beginning of the weights' SHA-256: other weights never pass for these."""
+        return self.sha256[:12]
+
 
 @dataclass(frozen=True)
 class ModelFolder:
