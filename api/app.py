@@ -76,15 +76,16 @@ def create_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings().pages else None,
         telemetry=TELEMETRY,
     )
-    app.include_router(home.router)
-    app.mount("/page", home.FILES)
+    if settings().pages:
+        home.install(app)
+        documentation.install(app)
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     app.include_router(metrics.router)
-    documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)

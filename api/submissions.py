@@ -30,7 +30,7 @@ from api.errors import MalformedBody, UnsupportedMediaType
 from api.texts import Metadata, Text, check_text
 from api.urls import check_url
 from db.settings import settings
-from db.states import Artifact, Event, Instances, Priority, StageName
+from db.states import Artifact, Event, Instances, OnMissing, Priority, StageName
 
 Stage = Literal[StageName.CLASSIFY, StageName.DETECT, StageName.SEGMENT]
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -101,6 +101,10 @@ class SubmissionFields(BaseModel):
     )
     box_threshold: float | None = Field(
         None, gt=0, lt=1, description="The least box score to take, instead of the profile's own ladder."
+    )
+    on_missing: Literal[OnMissing.NOT_FOUND, OnMissing.NEXT] = Field(
+        OnMissing.NOT_FOUND,
+        description="When the chosen candidate isn't found in the picture: to say so, or to take the next one that is.",
     )
     priority: Literal[Priority.HIGH, Priority.NORMAL, Priority.LOW] = Field(
         Priority.NORMAL, description="Against your other jobs; other callers' come in turn with yours."

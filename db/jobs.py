@@ -19,6 +19,7 @@ from db.states import (
     Artifact,
     Instances,
     JobStatus,
+    OnMissing,
     Outcome,
     Priority,
     StageName,
@@ -41,11 +42,13 @@ class NewJob:
     models: dict[str, str] | None = None
     outputs: list[str] = field(default_factory=lambda: list(Artifact))
     box_threshold: float | None = None
+    on_missing: OnMissing = OnMissing.NOT_FOUND
     priority: Priority = Priority.NORMAL
     caller_metadata: dict[str, Any] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_events: list[str] | None = None
     batch_id: UUID | None = None
+    reuse: bool = True
     reuse_key: str | None = None
     traceparent: str | None = None
     image_url: str | None = None
@@ -119,8 +122,8 @@ class ImageFacts:
     size_bytes: int
 
 
-def describe_image(session: Session, job_id: UUID, image: ImageFacts) -> None:
-    """Say what the image turned out to be that the submission only pointed to."""
+def describe_image(session: Session, job_id: UUID, image: ImageFacts, reuse_key: str) -> None:
+    """Say what the image turned out to be that the submission only pointed to, and which question that makes it."""
     session.execute(
         update(Job)
         .where(Job.id == job_id)
@@ -129,6 +132,7 @@ def describe_image(session: Session, job_id: UUID, image: ImageFacts) -> None:
             image_width=image.width,
             image_height=image.height,
             image_bytes=image.size_bytes,
+            reuse_key=reuse_key,
         )
         .execution_options(synchronize_session=False)
     )

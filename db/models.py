@@ -23,7 +23,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from db.states import DeliveryStatus, Event, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
+from db.states import (
+    DeliveryStatus,
+    Event,
+    Instances,
+    JobStatus,
+    OnMissing,
+    Outcome,
+    Priority,
+    StageName,
+    StageStatus,
+)
 
 JSON = dict[str, Any]
 
@@ -100,11 +110,14 @@ class Job(Base):
     """The artifacts to make."""
     box_threshold: Mapped[float | None]
     """The least box score that the caller takes; else the profile's own."""
+    on_missing: Mapped[OnMissing] = mapped_column(_enum(OnMissing, "on_missing"))
     priority: Mapped[Priority] = mapped_column(_enum(Priority, "priority"))
     caller_metadata: Mapped[JSON] = mapped_column("metadata")
     webhook_url: Mapped[str | None] = mapped_column(Text)
     webhook_events: Mapped[list[str] | None]
     """None: all."""
+    reuse: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether an earlier job's answer will do; asked by the worker where it comes to know the image first."""
     reuse_key: Mapped[str | None] = mapped_column(String(64))
     """Hash of all that the answer depends on but the models: equal keys, equal answers."""
     reused_from: Mapped[UUID | None]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.catalog import CHECKPOINTS, chosen, find_checkpoint, find_profile
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     flower_url: AnyHttpUrl | None = None
     """Where the page's readers reach Flower; without it, the page doesn't lead there."""
 
+    pages: bool = True
+    """Whether everyone who reaches the API may see the page, `/docs` and `/openapi.json`; else they are not found."""
+
     profile: str = "tiny"
     """Which models answer: `tiny`, `base` or `large`."""
     classify_model: str | None = None
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     """How many models a worker keeps loaded; that of least use makes room."""
     models_dir: Path = Field(default_factory=default_models_dir)
     """Where `mainmask models pull` puts what it fetches."""
-    models_mirror: str | None = None
+    models_mirror: AnyHttpUrl | None = None
     """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
     models_offline: bool = False
     """Never ask the network for models. The workers never do."""
@@ -158,6 +161,24 @@ class Settings(BaseSettings):
     maximum_labels: int = 64
     maximum_label_characters: int = 128
     maximum_description_characters: int = 4000
+    candidates_url: str | None = None
+    """The base URL of an OpenAI-compatible API that names what descriptions are about, such as
+    `http://ollama:11434/v1`. Without, and whenever it fails, the worker reads them itself (English only)."""
+    candidates_model: str = ""
+    """Its model's name there; needed with the URL."""
+    candidates_key: SecretStr | None = None
+    candidates_timeout_seconds: float = Field(10, gt=0, le=60)
+    """Of all attempts together; a job waits for it."""
+    candidates_maximum_tokens: int = Field(500, ge=1)
+    """Of an answer. With the next two it bounds the cost."""
+    candidates_maximum_characters: int = Field(2000, ge=0)
+    """Of a description that is sent; the worker reads longer ones itself."""
+    candidates_calls_per_minute: int = Field(60, ge=0)
+    """Of each worker process; over that it reads descriptions itself."""
+    candidates_remembered: int = Field(4096, ge=1)
+    """How many descriptions' answers a worker process keeps."""
+    maximum_instances: int = Field(100, ge=1)
+    """Of one job with `instances: all`, the best ones; each is a mask, and pictures of its own."""
     maximum_metadata_bytes: int = 16 * 1024
 
     @property
@@ -207,10 +228,20 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
 
-    @field_validator("metrics_token", "metrics_port", mode="before")
+    @field_validator("metrics_token", "metrics_port", "models_mirror", mode="before")
     @classmethod
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
+
+    @model_validator(mode="after")
+    def _check_candidates(self) -> "Settings":
+        if not self.candidates_url:
+            return self
+        if not self.candidates_url.startswith(("http://", "https://")):
+            raise ValueError("MAINMASK_CANDIDATES_URL must begin with http:// or https://")
+        if not self.candidates_model:
+            raise ValueError("MAINMASK_CANDIDATES_URL needs MAINMASK_CANDIDATES_MODEL")
+        return self
 
     @field_validator("admin_key")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict
 Artifact = Literal["mask", "cutout", "overlay"]
 Instances = Literal["best", "all"]
 Event = Literal["job.succeeded", "job.failed", "job.canceled"]
+OnMissing = Literal["not_found", "next"]
 Priority = Literal["high", "normal", "low"]
 
 
@@ -18,6 +19,8 @@ class SubmitOptions(TypedDict, total=False):
     """The candidates themselves, instead of a description."""
     instances: Instances
     """Only the best match of the main object, or all."""
+    on_missing: OnMissing
+    """When the chosen candidate isn't found: say so, or take the next one that is."""
     outputs: Sequence[Artifact]
     """The pictures to make; all unless given."""
     models: Mapping[str, str]

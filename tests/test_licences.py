@@ -33,8 +33,9 @@ def licence(found: Distribution) -> str:
     classifiers = [
         value.rpartition(" :: ")[2] for value in metadata.get_all("Classifier") or [] if "License ::" in value
     ]
-    free_text = (metadata.get("License") or "").strip().partition("\n")[0]
-    return metadata.get("License-Expression") or ", ".join(classifiers) or free_text
+    free_text = "".join(metadata.get_all("License") or []).strip().partition("\n")[0]
+    expression = "".join(metadata.get_all("License-Expression") or [])
+    return expression or ", ".join(classifiers) or free_text
 
 
 def requirements(name: str, extras: tuple[str, ...]) -> Iterator[Requirement]:

@@ -13,8 +13,10 @@ from db import profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
-from db.settings import settings
+from db.settings import Settings, settings
 from db.storage import ObjectStore, object_store
+from worker.candidates.endpoint import Endpoint, EndpointRules
+from worker.candidates.nominator import Nominator
 from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
@@ -31,7 +33,7 @@ class Runtime:
     """All that a stage needs besides its job."""
 
     pipeline: Pipeline
-    extractor: LabelExtractor
+    nominator: Nominator
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
@@ -42,6 +44,8 @@ class Runtime:
     leases: Leases
     holder: Holder
     profile: str
+    maximum_instances: int = 100
+    """Of one job, at most."""
     lending: Lending = field(default_factory=Lending)
 
     def announce(self) -> None:
@@ -49,6 +53,24 @@ class Runtime:
         models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
             profiles.announce(session, self.profile, models, self.lending.cards())
+
+
+def reader(config: Settings) -> Endpoint | None:
+    """The language model that reads descriptions, where the operator has one."""
+    if not config.candidates_url:
+        return None
+    return Endpoint(
+        EndpointRules(
+            url=config.candidates_url,
+            model=config.candidates_model,
+            key=config.candidates_key.get_secret_value() if config.candidates_key else None,
+            timeout_seconds=config.candidates_timeout_seconds,
+            maximum_tokens=config.candidates_maximum_tokens,
+            maximum_characters=config.candidates_maximum_characters,
+            calls_per_minute=config.candidates_calls_per_minute,
+            remembered=config.candidates_remembered,
+        )
+    )
 
 
 @lru_cache
@@ -63,7 +85,7 @@ def runtime() -> Runtime:
     pipeline.warm_up()
     return Runtime(
         pipeline=pipeline,
-        extractor=LabelExtractor(),
+        nominator=Nominator(LabelExtractor(), reader(config)),
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
@@ -72,5 +94,6 @@ def runtime() -> Runtime:
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
+        maximum_instances=config.maximum_instances,
         lending=lending,
     )

@@ -9,7 +9,7 @@ from celery import Task
 from opentelemetry.trace import SpanKind
 from structlog.contextvars import bind_contextvars
 
-from db import claims, jobs, messages, tracing
+from db import claims, jobs, messages, reuse, tracing
 from db.claims import Claim
 from db.errors import MainmaskError
 from db.models import JSON, Job
@@ -117,7 +117,9 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
             return False
         session.add_all(output.instances)
         if output.image:
-            jobs.describe_image(session, claim.job_id, output.image)
+            jobs.describe_image(session, claim.job_id, output.image, output.reuse_key)
+        if output.answer:
+            reuse.fill_in(session, claim.job_id, output.answer)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
             jobs.succeed(session, claim.job_id, output.outcome, output.label)

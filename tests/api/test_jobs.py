@@ -38,7 +38,8 @@ def test_the_document_of_a_finished_job(client: TestClient, finished: str) -> No
     assert (document["status"], document["error"]) == ("succeeded", None)
     result = document["result"]
     assert result["outcome"] == "found"
-    assert result["main_object"] == {"label": "square", "score": 0.75, "margin": 0.5, "ambiguous": False}
+    chosen = {"label": "square", "score": 0.75, "fit": None, "margin": 0.5, "ambiguous": False}
+    assert result["main_object"] == chosen
     assert [candidate["label"] for candidate in result["candidates"]] == ["square", "circle"]
     assert [model["stage"] for model in result["models"]] == ["classify", "detect", "segment"]
     (instance,) = result["instances"]

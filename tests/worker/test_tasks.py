@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn, cast
 from unittest.mock import Mock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from PIL import Image
 from sqlalchemy import func, update
 from sqlalchemy.exc import DataError, OperationalError
 
-from db import jobs
+from db import jobs, profiles
 from db.claims import Holder
 from db.documents import JobDocument, job_document
 from db.errors import (
@@ -33,16 +33,17 @@ from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
 from db.session import session_factory
-from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
+from db.states import Instances, JobStatus, OnMissing, Outcome, StageName, StageStatus
 from db.storage import ObjectStore, object_store
 from tests.new_jobs import new_job
 from worker import tasks
+from worker.candidates.nominator import Nominator
+from worker.candidates.problems import EndpointFailed
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.outgoing.busy import OutgoingBusy
-from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard
+from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
 from worker.retries import ELSEWHERE, OUTAGE
 from worker.runtime import Runtime
 
@@ -54,12 +55,14 @@ class FakeClassifier:
     """Takes the last label to be the main object."""
 
     error: Exception | None = None
+    none_fits: bool | None = None
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         if self.error:
             raise self.error
         share = 1 / len(labels)
-        return Classification(tuple(Candidate(label, share) for label in reversed(labels)), 0.0, ambiguous=True)
+        ranked = tuple(Candidate(label, share) for label in reversed(labels))
+        return Classification(ranked, 0.0, ambiguous=True, none_fits=self.none_fits)
 
 
 @dataclass
@@ -67,15 +70,25 @@ class FakeDetector:
     """Finds every label in the same places."""
 
     boxes: tuple[Box, ...] = (BOX,)
+    missing: frozenset[str] = frozenset()
     asked: list[tuple[str, bool]] = field(default_factory=list)
-    thresholds: list[float | None] = field(default_factory=list)
+    ladders: list[tuple[float, ...]] = field(default_factory=list)
 
-    def detect(
-        self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
-    ) -> Detection:
-        self.asked.append((label, every_instance))
-        self.thresholds.append(threshold)
-        return Detection(label, tuple(DetectedBox(box, 0.9) for box in self.boxes), 0.5)
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        return (0.5, 0.25)
+
+    def detect_each(
+        self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
+    ) -> list[Detection]:
+        self.asked += [(query.label, every_instance) for query in queries]
+        self.ladders += [query.ladder for query in queries]
+        return [self.detect(query) for query in queries]
+
+    def detect(self, query: Query) -> Detection:
+        if query.label in self.missing or not self.boxes:
+            return Detection(query.label, (), query.ladder[-1], best_score=0.125)
+        found = tuple(DetectedBox(box, 0.9) for box in self.boxes)
+        return Detection(query.label, found, query.ladder[0], best_score=0.9)
 
 
 class FakeSegmenter:
@@ -97,6 +110,18 @@ class FakeExtractor:
         return [word for word in description.split() if len(word) > 2][:maximum]
 
 
+@dataclass
+class FakeReader:
+    """A language model that always says the same."""
+
+    answer: list[str] | EndpointFailed
+
+    def read(self, description: str) -> list[str]:
+        if isinstance(self.answer, EndpointFailed):
+            raise self.answer
+        return self.answer
+
+
 class FakeTask:
     """What Celery gives a bound task; only `retry` is used of it."""
 
@@ -110,6 +135,8 @@ class Worker:
 
     classifier: FakeClassifier = field(default_factory=FakeClassifier)
     detector: FakeDetector = field(default_factory=FakeDetector)
+    reader: FakeReader | None = None
+    maximum_instances: int = 100
     store: ObjectStore = field(default_factory=object_store)
     gate: Gate = field(default_factory=Gate)
     fetched: dict[str, bytes | Exception] = field(default_factory=dict)
@@ -123,7 +150,8 @@ class Worker:
         )
         return Runtime(
             pipeline=pipeline,
-            extractor=cast("LabelExtractor", FakeExtractor()),
+            nominator=Nominator(FakeExtractor(), self.reader),
+            maximum_instances=self.maximum_instances,
             store=self.store,
             sessions=session_factory(),
             image_limits=ImageLimits(pixels=10**6),
@@ -396,7 +424,8 @@ def picture_file(size: tuple[int, int] = (64, 48)) -> bytes:
 
 def submit_pointer(**values: Any) -> UUID:
     """A job whose image was not in the submission."""
-    new = new_job(labels=["cat"], image_sha256=None, image_width=None, image_height=None, image_bytes=None, **values)
+    unknown = dict.fromkeys(("image_sha256", "image_width", "image_height", "image_bytes"))
+    new = new_job(**{"labels": ["cat"], **unknown, **values})
     with session_factory().begin() as session:
         jobs.create(session, new)
     return new.id
@@ -413,6 +442,72 @@ def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
     image = document.input.image
     assert (image.width, image.height) == (80, 40)
     assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
+
+
+@pytest.fixture
+def announced(worker: Worker) -> Iterator[None]:
+    """The fakes are the models that answer."""
+    models = {str(name): asdict(card) for name, card in worker.runtime().pipeline.cards.items()}
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", models)
+    yield
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", {})
+
+
+def test_a_fetched_image_that_was_asked_about_before_is_answered_with_that(worker: Worker, announced: None) -> None:
+    """No model looks; the job ends at its first stage, with the same answer and pictures of its own."""
+    worker.fetched = {f"https://{host}.example/": picture_file((70, 35)) for host in ("a", "b")}
+    tenant = f"tenant-{uuid4()}"
+    first = worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    worker.classifier.error = ValueError("it is asked again")
+    job_id = submit_pointer(image_url="https://b.example/", tenant=tenant)
+    worker.run(StageName.CLASSIFY, job_id)
+    document = worker.document(job_id)
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, first.id)
+    assert [stage.status for stage in document.stages] == [
+        StageStatus.SUCCEEDED,
+        StageStatus.SKIPPED,
+        StageStatus.SKIPPED,
+    ]
+    assert document.result is not None
+    assert first.result is not None
+    for part in ("outcome", "explanation", "main_object", "candidates", "searched", "models"):
+        assert getattr(document.result, part) == getattr(first.result, part), part
+    assert document.result.instances[0].mask == first.result.instances[0].mask
+    assert worker.store.get(artifact_key(job_id, 0, "mask")) == worker.store.get(artifact_key(first.id, 0, "mask"))
+    assert document.input.image.width == 70
+    # An answer that was given again may be given again.
+    again = submit_pointer(image_url="https://a.example/", tenant=tenant)
+    worker.run(StageName.CLASSIFY, again)
+    assert worker.document(again).reused_from == job_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reuse": False}, {"tenant": "somebody-else"}, {"labels": ["dog"]}, {"instances_wanted": Instances.ALL}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_fetched_image_with_another_question_is_looked_at(
+    worker: Worker, announced: None, change: dict[str, Any]
+) -> None:
+    """Also where the caller wants it anew, or is another one."""
+    worker.fetched["https://a.example/"] = picture_file((70, 35))
+    tenant = f"tenant-{uuid4()}"
+    worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    document = worker.run_all(submit_pointer(**({"image_url": "https://a.example/", "tenant": tenant} | change)))
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
+
+
+def test_an_earlier_answer_whose_pictures_are_gone_is_no_answer(worker: Worker, announced: None) -> None:
+    """The image is looked at as if there had been none."""
+    worker.fetched["https://a.example/"] = picture_file((70, 35))
+    tenant = f"tenant-{uuid4()}"
+    first = submit_pointer(image_url="https://a.example/", tenant=tenant)
+    worker.run_all(first)
+    worker.store.delete([artifact_key(first, 0, "mask")])
+    document = worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
 
 
 def test_a_fetch_that_was_not_let_is_no_attempt(worker: Worker) -> None:
@@ -465,7 +560,7 @@ def test_the_caller_s_threshold_reaches_the_detector(worker: Worker) -> None:
         job_id = submit(labels=["cat"], box_threshold=threshold)
         worker.run(StageName.CLASSIFY, job_id)
         worker.run(StageName.DETECT, job_id)
-    assert worker.detector.thresholds == [0.3, None]
+    assert worker.detector.ladders == [(0.3,), worker.detector.ladder(None)]
 
 
 def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
@@ -477,6 +572,79 @@ def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
     assert (instance.mask_url is not None, instance.cutout_url, instance.overlay_url) == (True, None, None)
     with pytest.raises(ObjectMissing):
         worker.store.get(artifact_key(job_id, 0, "overlay"))
+
+
+def test_a_missing_choice_gives_way_to_the_next_when_asked_to(worker: Worker) -> None:
+    """`on_missing: next`: of the candidates that are found, the one that ranks highest is the main object."""
+    worker.detector.missing = frozenset({"sofa"})
+    document = worker.run_all(submit(labels=["dog", "cat", "sofa"], on_missing=OnMissing.NEXT))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.FOUND, "cat")
+    assert [(each.label, each.found) for each in document.result.searched] == [
+        ("sofa", False),
+        ("cat", True),
+        ("dog", True),
+    ]
+    assert document.result.instances[0].label == "cat"
+    assert "“sofa” was not found" in document.result.explanation
+    assert "Next in line, “cat” was found" in document.result.explanation
+
+
+def test_a_missing_choice_is_not_found_by_default(worker: Worker) -> None:
+    """The caller is told, and the others aren't even looked for."""
+    worker.detector.missing = frozenset({"sofa"})
+    document = worker.run_all(submit(labels=["cat", "sofa"]))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.NOT_FOUND, "sofa")
+    (searched,) = document.result.searched
+    assert (searched.found, searched.best_score, searched.threshold) == (False, 0.125, 0.25)
+    assert "its best box has a score of 0.12, and 0.25 is needed" in document.result.explanation
+
+
+def test_where_every_candidate_is_missing_the_best_one_is_told(worker: Worker) -> None:
+    """`next` changes nothing about that."""
+    worker.detector.boxes = ()
+    document = worker.run_all(submit(labels=["cat", "sofa"], on_missing=OnMissing.NEXT))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.NOT_FOUND, "sofa")
+    assert [each.label for each in document.result.searched] == ["sofa", "cat"]
+
+
+@pytest.mark.parametrize(("boxes", "none_fits"), [((), True), ((BOX,), False)], ids=["not found", "found"])
+def test_a_doubt_of_the_classifier_is_told_where_nothing_is_found(
+    worker: Worker, boxes: tuple[Box, ...], none_fits: bool
+) -> None:
+    """`none_fits` says why there is no mask; what was found isn't doubted after all."""
+    worker.classifier.none_fits = True
+    worker.detector.boxes = boxes
+    document = worker.run_all(submit(labels=["cat", "sofa"]))
+    assert document.result is not None
+    assert document.result.none_fits is none_fits
+    assert ("None of the 2 candidates seems to be in the picture" in document.result.explanation) is none_fits
+
+
+def test_no_more_instances_are_cut_out_than_the_operator_allows(worker: Worker) -> None:
+    """The best stay, and a note tells of the others."""
+    worker.maximum_instances = 2
+    worker.detector.boxes = (BOX, (40.0, 8.0, 50.0, 18.0), (0.0, 0.0, 9.0, 9.0))
+    document = worker.run_all(submit(labels=["cat"], instances_wanted=Instances.ALL))
+    assert document.result is not None
+    assert len(document.result.instances) == 2
+    assert document.result.notes == ["Of 3 instances only the best 2 are given."]
+
+
+def test_who_named_the_candidates_is_told(worker: Worker) -> None:
+    """The caller, the local extractor or the operator's language model, with what went wrong."""
+    by_labels = worker.run_all(submit(labels=["cat"]))
+    worker.reader = FakeReader(["kitten"])
+    by_endpoint = worker.run_all(submit(description="a small cat"))
+    worker.reader = FakeReader(EndpointFailed("it doesn't answer in time"))
+    by_local = worker.run_all(submit(description="a small cat"))
+    results = [document.result for document in (by_labels, by_endpoint, by_local)]
+    assert [result.candidate_source for result in results if result] == ["labels", "endpoint", "local"]
+    assert [result.main_object.label for result in results if result] == ["cat", "kitten", "cat"]
+    assert by_local.result is not None
+    assert "it doesn't answer in time" in by_local.result.notes[0]
 
 
 def test_a_result_that_no_database_takes_fails_the_job(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,14 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from db.checkpoints import Checkpoint, Kind
+from db.checkpoints import Bundled, Checkpoint, Kind
 from db.errors import CheckpointInvalid
 from worker.pipeline.broken_files import broken_files
+from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
+from worker.pipeline.configurations import check_configuration
 from worker.pipeline.detect import Detector
-from worker.pipeline.model_files import ModelFiles, ModelFolder
+from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
@@ -37,6 +39,9 @@ from worker.pipeline.siglip import SiglipClassifier
 from worker.pipeline.transformers_sam import TransformersSegmenter
 
 Stage = Classifier | Detector | Segmenter
+
+CALIBRATION = BUNDLED / "calibration.json"
+"""Of the bundled models; `python -m worker.tiny.calibrate` writes it."""
 
 ONE_AT_A_TIME = threading.Lock()
 """transformers loads with process-wide switches: of two models that are loaded side by side, one may miss weights."""
@@ -62,13 +67,15 @@ class Loader:
         """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
         files = self.folder.find(checkpoint)
         with ONE_AT_A_TIME, broken_files(files.folder):
+            for path in sorted(files.folder.glob("*config.json")):
+                check_configuration(path)
             stage = LOADERS[checkpoint.kind](checkpoint, files, self)
         return LoadedModel(stage, card(checkpoint, files))
 
 
 def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
-    """The revision is the beginning of the weights' SHA-256: other weights never pass for these."""
-    return ModelCard(checkpoint.name, files.sha256[:12], checkpoint.license.id)
+    """Which weights these are."""
+    return ModelCard(checkpoint.name, files.revision, checkpoint.license.id)
 
 
 def choose_device(name: str) -> torch.device:
@@ -88,8 +95,8 @@ class FromTransformers:
 
     model: type[Any]
     processor: type[Any]
-    stage: Callable[[Any, Any, Checkpoint], Stage]
-    """Puts model and processor together."""
+    stage: Callable[[Any, Any, Checkpoint, str], Stage]
+    """Puts model and processor together; the last is the revision."""
 
     def __call__(self, checkpoint: Checkpoint, files: ModelFiles, loader: Loader) -> Stage:
         """The stage, in the loader's precision, on its device."""
@@ -104,7 +111,7 @@ class FromTransformers:
         )
         _check_whole(report, files)
         processor = self.processor.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        return self.stage(model.to(loader.device), processor, checkpoint)
+        return self.stage(model.to(loader.device), processor, checkpoint, files.revision)
 
 
 def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
@@ -119,33 +126,50 @@ def _segment_anything(checkpoint: Checkpoint, files: ModelFiles, loader: Loader)
     return Segmenter(load_sam(files.weights, checkpoint.sam_size).to(loader.device, loader.dtype))
 
 
-def _detect_by(kind: type[Detector]) -> Callable[[Any, Any, Checkpoint], Stage]:
-    return lambda model, processor, checkpoint: kind(model, processor, checkpoint.box_thresholds)
+def _clip(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
+    return Classifier(model, processor, _calibration(checkpoint, revision))
 
 
-def _classify_by(kind: type[Classifier]) -> Callable[[Any, Any, Checkpoint], Stage]:
-    return lambda model, processor, _: kind(model, processor)
+def _siglip(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
+    return SiglipClassifier(model, processor)
 
 
-def _segment(model: Any, processor: Any, _: Checkpoint) -> Stage:
+def _grounding_dino(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
+    return Detector(model, processor, checkpoint.box_thresholds, _box_rule(checkpoint, revision))
+
+
+def _owlv2(model: Any, processor: Any, checkpoint: Checkpoint, _: str) -> Stage:
+    return Owlv2Detector(model, processor, checkpoint.box_thresholds)
+
+
+def _sam(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
     return TransformersSegmenter(model, processor)
 
 
-def _segment_finely(model: Any, processor: Any, _: Checkpoint) -> Stage:
+def _sam_hq(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
     return TransformersSegmenter(mended(model), processor)
 
 
+def _calibration(checkpoint: Checkpoint, revision: str) -> Calibration:
+    """Only the bundled models were measured."""
+    is_measured = isinstance(checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_classifier(revision) if is_measured else UNCALIBRATED
+
+
+def _box_rule(checkpoint: Checkpoint, revision: str) -> BoxRule | None:
+    is_measured = isinstance(checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_detector(revision) if is_measured else None
+
+
 LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
-    Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _classify_by(Classifier)),
-    Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _classify_by(SiglipClassifier)),
-    Kind.GROUNDING_DINO: FromTransformers(
-        GroundingDinoForObjectDetection, GroundingDinoProcessor, _detect_by(Detector)
-    ),
+    Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _clip),
+    Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _siglip),
+    Kind.GROUNDING_DINO: FromTransformers(GroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino),
     Kind.MM_GROUNDING_DINO: FromTransformers(
-        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _detect_by(Detector)
+        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino
     ),
-    Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _detect_by(Owlv2Detector)),
-    Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _segment),
-    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _segment_finely),
+    Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _owlv2),
+    Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _sam),
+    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _sam_hq),
     Kind.SEGMENT_ANYTHING: _segment_anything,
 }

@@ -17,9 +17,11 @@ from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
 from worker.pipeline.images import decode
 from worker.pipeline.model_files import ModelFolder
-from worker.pipeline.results import Classification, Detection, Mask, ModelCard
+from worker.pipeline.results import Candidate, Classification, Detection, Mask, ModelCard
+from worker.pipeline.search import Finding, Wish, search
 from worker.pipeline.segment import Segmenter
 
+ANYTHING = Wish()
 WARM_UP_SIZE = (64, 48)
 """Width and height, in pixels: any size takes the models as long."""
 
@@ -76,7 +78,11 @@ class Pipeline:
         self.detector.detect(image, "thing")
         self.segmenter.segment(image, [(8.0, 8.0, 56.0, 40.0)])
 
-    def run(self, data: bytes, labels: Sequence[str], *, every_instance: bool = False) -> MainObject:
+    def search(self, image: Image.Image, candidates: Sequence[Candidate], wish: Wish) -> Finding:
+        """Look for the ranked candidates, one or more, in an RGB picture: see `worker.pipeline.search`."""
+        return search(self.detector, image, candidates, wish)
+
+    def run(self, data: bytes, labels: Sequence[str], wish: Wish = ANYTHING) -> MainObject:
         """From a picture file and candidate labels to the masks of the main object.
 
         Raises `InvalidImage`, `ImageTooLarge`, and `NoCandidates` when `labels` is empty.
@@ -85,8 +91,7 @@ class Pipeline:
             raise NoCandidates
         image = decode(data)
         classification = self.classifier.classify(image, labels)
-        label = classification.main_object.label
-        detection = self.detector.detect(image, label, every_instance=every_instance)
+        detection = self.search(image, classification.candidates, wish).detection
         masks = self.segmenter.segment(image, [found.box for found in detection.boxes])
         return MainObject(image, classification, detection, tuple(masks))
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from PIL import Image
 from transformers import SiglipModel, SiglipProcessor
 
-from worker.pipeline.classify import AMBIGUOUS_MARGIN, TEMPLATES, Classifier
+from worker.pipeline.calibration import UNCALIBRATED
+from worker.pipeline.choosing import choose
+from worker.pipeline.classify import TEMPLATES, Classifier
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
-from worker.pipeline.results import Candidate, Classification
+from worker.pipeline.results import Classification
 
 TEXT_TOKENS = 64
 """SigLIP was trained on texts that are padded to this length, and knows no others."""
@@ -32,10 +35,8 @@ class SiglipClassifier(Classifier):
         Pre-Training", 2023), so that they add up to 1 as CLIP's do.
         """
         probabilities = self.probabilities(image, labels)
-        scores = (probabilities / probabilities.sum()).tolist()
-        candidates = sorted(map(Candidate, labels, scores), key=lambda candidate: candidate.score, reverse=True)
-        margin = candidates[0].score - candidates[1].score if len(labels) > 1 else 1.0
-        return Classification(tuple(candidates), margin=margin, ambiguous=margin < AMBIGUOUS_MARGIN)
+        # The softmax of logarithms gives the shares.
+        return choose(labels, probabilities.log().cpu().numpy(), np.empty(0), UNCALIBRATED)
 
     @torch.inference_mode()
     def probabilities(self, image: Image.Image, labels: Sequence[str]) -> torch.Tensor:
@@ -57,9 +58,16 @@ class SiglipClassifier(Classifier):
         # The training texts were in lower case.
         prompts = [template.format(label).lower() for label in labels for template in TEMPLATES]
         inputs = self._processor(
-            text=prompts, padding="max_length", max_length=TEXT_TOKENS, truncation=True, return_tensors="pt"
+            text=prompts,
+            padding="max_length",
+            padding_side="right",  # its tokenizer is Gemma's, which pads at the left unless it is told otherwise
+            max_length=TEXT_TOKENS,
+            truncation=True,
+            return_tensors="pt",
         )
-        features = _unit(self._siglip.get_text_features(**inputs.to(self._siglip.device)).pooler_output)
+        # Without a mask: in training it looked at the padding, too.
+        tokens = inputs["input_ids"].to(self._siglip.device)
+        features = _unit(self._siglip.get_text_features(input_ids=tokens).pooler_output)
         return _unit(features.reshape(len(labels), len(TEMPLATES), -1).mean(1))
 
 

@@ -37,14 +37,14 @@ class Tally:
         self.outcomes.setdefault(measure, []).append(float(outcome))
 
 
-def held_out_scenes(work: Path, count: int, *, trained_styles: bool) -> list[Scene]:
+def held_out_scenes(work: Path, count: int, *, trained_styles: bool, seed: int = SEED) -> list[Scene]:
     """Scenes of 300 to 900 pixels a side, from seeds of their own, in the trained or in the never-trained styles."""
     styles = TRAINED_STYLES if trained_styles else HELD_OUT_STYLES
     fetch_art(work / "art", styles)
     sprites = load_sprites(work / "art", styles, SPRITE_SIZE)
     scenes = []
     for index in range(count):
-        rng = np.random.default_rng((SEED, int(trained_styles), index))
+        rng = np.random.default_rng((seed, int(trained_styles), index))
         longest = int(rng.integers(SHORTEST_SIDE * 4 // 3, LONGEST_SIDE + 1))
         width, height = random_size(rng, max(SHORTEST_SIDE, longest * 110 // 256), longest)
         scenes.append(compose(rng, sprites, width, height, 1 + int(rng.choice(4, p=OBJECT_COUNTS))))
@@ -69,13 +69,16 @@ def as_file(scene: Scene) -> bytes:
 
 
 def measure_whole(ask: Ask, scenes: Sequence[Scene], tally: Tally) -> None:
-    """The right object, and its mask's IoU."""
-    for scene in scenes:
+    """The right object, and its mask's IoU; and that nothing is cut out for what isn't there."""
+    for index, scene in enumerate(scenes):
         label, mask = ask(as_file(scene), names_in(scene))
         right = label == main_name(scene)
         iou = 0.0 if mask is None else _mask_iou(mask, scene.mask(scene.main))
         tally.add("whole: right object", right)
         tally.add(f"whole: right object and mask IoU ≥ {GOOD_MASK}", right and iou >= GOOD_MASK)
+        absent = _absent(scene, index)
+        tally.add("whole: an absent name alone is not found", ask(as_file(scene), absent[:1])[1] is None)
+        tally.add(f"whole: of {ABSENT_NAMES} absent names none is found", ask(as_file(scene), absent)[1] is None)
 
 
 def ask_pipeline(pipeline: Pipeline) -> Ask:
@@ -91,7 +94,7 @@ def ask_pipeline(pipeline: Pipeline) -> Ask:
 def measure_stages(pipeline: Pipeline, scenes: Sequence[Scene], tally: Tally) -> None:
     """Each stage given the truth about the ones before it."""
     for index, scene in enumerate(scenes):
-        absent = _absent(scene, np.random.default_rng((SEED, 9, index)))
+        absent = _absent(scene, index)
         _measure_classify(pipeline, scene, absent, tally)
         _measure_detect(pipeline, scene, absent[0], tally)
         _measure_segment(pipeline, scene, tally)
@@ -110,7 +113,7 @@ def _measure_classify(pipeline: Pipeline, scene: Scene, absent: list[str], tally
 def _measure_detect(pipeline: Pipeline, scene: Scene, absent: str, tally: Tally) -> None:
     image = Image.fromarray(scene.image)
     found = pipeline.detector.detect(image, main_name(scene)).boxes
-    iou = _box_iou(found[0].box, scene.boxes()[scene.main]) if found else 0.0
+    iou = box_iou(found[0].box, scene.boxes()[scene.main]) if found else 0.0
     for least in (0.5, 0.75):
         tally.add(f"GroundingDINO: named main object, box IoU ≥ {least}", iou >= least)
     wrong = pipeline.detector.detect(image, absent).boxes
@@ -127,7 +130,9 @@ def _measure_segment(pipeline: Pipeline, scene: Scene, tally: Tally) -> None:
     tally.add(f"SAM: mask IoU ≥ {GOOD_MASK} given the true box", iou >= GOOD_MASK)
 
 
-def _absent(scene: Scene, rng: np.random.Generator) -> list[str]:
+def _absent(scene: Scene, index: int) -> list[str]:
+    """Names of what isn't in the picture; the same ones each time."""
+    rng = np.random.default_rng((SEED, 9, index))
     others = [k for k in range(len(object_classes())) if k not in scene.labels]
     return [object_classes()[k].name for k in rng.choice(others, ABSENT_NAMES, replace=False)]
 
@@ -136,7 +141,8 @@ def _mask_iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float((mask & truth).sum() / max(1, (mask | truth).sum()))
 
 
-def _box_iou(first: Sequence[float], second: NDArray[np.float32]) -> float:
+def box_iou(first: Sequence[float], second: NDArray[np.float32]) -> float:
+    """Intersection over union of two XYXY boxes."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     shared = max(0.0, float(width)) * max(0.0, float(height))
