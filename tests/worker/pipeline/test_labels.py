@@ -398,7 +398,7 @@ def test_maximum_less_than_one_is_refused(extractor: LabelExtractor) -> None:
     "unit", ["cat, ", "a,", "(", "'", "<", "x", "the ", "glass of ", "red ", "🐶", "猫", "the cat's "]
 )
 def test_long_hostile_text_is_quick(extractor: LabelExtractor, unit: str) -> None:
-    """Ten thousand characters of anything take seconds of computing at the worst, where a quadratic step would take minutes."""
+    """Ten thousand characters of anything cost seconds of computing, where a quadratic step would take minutes."""
     started = time.thread_time()
     extractor.extract((unit * 10_000)[:10_000])
     assert time.thread_time() - started < 10
