@@ -54,7 +54,7 @@ class NoCandidates(MainmaskError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No physical thing is named, so there is nothing to look for. Send `labels` that name it in words."
+            "No physical thing is named, in English, so there is nothing to look for. Send `labels` that name it."
         )
 
 

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from typing import Any
 
+from worker.pipeline.language import is_foreign
 from worker.pipeline.phrases import Candidate, PhraseReader
 from worker.pipeline.vocabulary import Kind, Vocabulary
 
@@ -66,6 +67,8 @@ class LabelExtractor:
         """
         if maximum < 1:
             raise ValueError(f"maximum must be 1 or more, not {maximum}")
+        if is_foreign(description):
+            return []
         found = list(self._reader.candidates(self._parse(tidy(description))))
         things = [candidate for candidate in found if candidate.kind is Kind.THING]
         return distinct(things or found, maximum)
