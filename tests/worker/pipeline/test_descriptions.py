@@ -112,6 +112,28 @@ def test_descriptions(extractor: LabelExtractor, description: str, candidates: l
     assert extractor.extract(description) == candidates
 
 
+@pytest.mark.parametrize(
+    ("description", "candidates"),
+    [
+        ("a man without a hat", ["man"]),
+        ("A street without cars or people", ["street"]),
+        ("a table with no chairs", ["table"]),
+        ("a cup without handle", ["cup"]),
+        ("There is no cat, but a dog.", ["dog"]),
+        ("no cat here", []),
+        ("No dogs on the beach", ["beach"]),
+        ("nothing but a chair", ["chair"]),
+        ("a knot in a rope", ["knot", "rope"]),
+        ("It is not only a car, it is a bus", ["car", "bus"]),
+    ],
+)
+def test_what_is_said_to_be_missing_is_no_candidate(
+    extractor: LabelExtractor, description: str, candidates: list[str]
+) -> None:
+    """It would be looked for in vain, or be found where it isn't."""
+    assert extractor.extract(description) == candidates
+
+
 def test_two_hundred_nouns_give_the_first_twenty(extractor: LabelExtractor) -> None:
     """However many things a text names, the list stays short."""
     nouns = ["cat", "dog", "cow", "pig", "hen", "duck", "goat", "horse", "mule", "camel"]
