@@ -9,7 +9,7 @@ spaCy parses the text; each noun that heads a phrase becomes a candidate if its 
   newness, order, number, owner.
 - A noun that WordNet doesn't know is taken for a thing ("e-scooter"), unless it looks like a name.
 - Photos, groups and kinds give way to what they are of; vessels and portions keep it: "glass of wine".
-- What the text says is missing ("no cat", "without a hat") is no candidate, and a text in another language names nothing.
+- What the text says is missing ("no cat", "without a hat") is no candidate; a text in another language names nothing.
 - An owner is a candidate if it is a definite one ("the girl's hat"), or if only a part of its body is named.
 """
 
