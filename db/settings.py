@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     profile: str = "tiny"
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision of the models' matrix products; `auto` takes the fastest that the device computes in hardware."""
     torch_threads: int = 1
     """CPU threads of one model call. The worker's threads run calls side by side: more than the cores there are, all
     calls together, makes each of them many times slower."""

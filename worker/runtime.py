@@ -19,6 +19,7 @@ from worker.gate import Gate
 from worker.leases import Leases
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
+from worker.pipeline.execution import keep_freed_memory
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 
@@ -63,8 +64,9 @@ def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
     config = settings()
     torch.set_num_threads(config.torch_threads)
+    keep_freed_memory()
     return Runtime(
-        pipeline=Pipeline.load(config.profile, config.device),
+        pipeline=Pipeline.load(config.profile, config.device, config.dtype),
         extractor=LabelExtractor(),
         store=object_store(),
         sessions=session_factory(),

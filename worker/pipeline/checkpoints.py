@@ -14,8 +14,12 @@ from transformers.utils.logging import disable_progress_bar
 from db.errors import CheckpointInvalid, UnknownProfile
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.execution import Execution
+from worker.pipeline.grounding_dino import GroundingDino
+from worker.pipeline.linear import halve_linears
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
+from worker.pipeline.sam_attention import accelerate
 from worker.pipeline.segment import Segmenter
 
 TINY = Path(__file__).parent.parent / "tiny" / "checkpoints"
@@ -82,33 +86,32 @@ def find_profile(name: str) -> Profile:
         raise UnknownProfile(name, sorted(PROFILES)) from error
 
 
-def load_classifier(profile: Profile, device: torch.device) -> Classifier:
-    """CLIP, in fp32, on the device; raises `CheckpointInvalid`."""
+def load_classifier(profile: Profile, execution: Execution) -> Classifier:
+    """CLIP, as it is to run; raises `CheckpointInvalid`."""
     with _translated(profile.clip):
         model = _load(CLIPModel, profile.clip)
-        return Classifier(model.to(device), CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True))
+        for tower in (model.vision_model, model.text_model):
+            halve_linears(tower, execution.dtype, inner=("fc1",))
+        return Classifier(
+            model.to(execution.device), CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
+        )
 
 
-def load_detector(profile: Profile, device: torch.device) -> Detector:
-    """GroundingDINO, in fp32, on the device; raises `CheckpointInvalid`."""
+def load_detector(profile: Profile, execution: Execution) -> Detector:
+    """GroundingDINO, as it is to run; raises `CheckpointInvalid`."""
     source = profile.grounding_dino
     with _translated(source):
         model = _load(GroundingDinoForObjectDetection, source)
         processor = GroundingDinoProcessor.from_pretrained(source.source, local_files_only=True)
-        return Detector(model.to(device), processor, profile.box_thresholds)
+        return Detector(GroundingDino(model, execution.dtype).to(execution.device), processor, profile.box_thresholds)
 
 
-def load_segmenter(profile: Profile, device: torch.device) -> Segmenter:
-    """SAM, in fp32, on the device; raises `CheckpointInvalid`."""
+def load_segmenter(profile: Profile, execution: Execution) -> Segmenter:
+    """SAM, as it is to run; raises `CheckpointInvalid`."""
     profile.sam.sha256()
-    return Segmenter(load_sam(profile.sam.source).to(device))
-
-
-def choose_device(name: str) -> torch.device:
-    """A torch device by its name; `auto` takes CUDA where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    model = load_sam(profile.sam.source)
+    accelerate(model, execution.dtype)
+    return Segmenter(model.to(execution.device))
 
 
 # A bar for each file is noise in a worker's log.

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
-from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers import GroundingDinoProcessor
 
+from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import DetectedBox, Detection
 
@@ -20,7 +21,7 @@ class Detector:
 
     def __init__(
         self,
-        model: GroundingDinoForObjectDetection,
+        model: GroundingDino,
         processor: GroundingDinoProcessor,
         thresholds: Sequence[float],
     ) -> None:

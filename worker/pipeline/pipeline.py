@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from db.errors import NoCandidates
-from worker.pipeline.checkpoints import (
-    choose_device,
-    find_profile,
-    load_classifier,
-    load_detector,
-    load_segmenter,
-)
+from worker.pipeline.checkpoints import find_profile, load_classifier, load_detector, load_segmenter
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.execution import Execution
 from worker.pipeline.images import decode
 from worker.pipeline.results import Classification, Detection, Mask, ModelCard
 from worker.pipeline.segment import Segmenter
@@ -41,13 +36,13 @@ class Pipeline:
     """The weights behind each stage, by the stage's name."""
 
     @classmethod
-    def load(cls, profile_name: str = "tiny", device: str = "auto") -> "Pipeline":
+    def load(cls, profile_name: str = "tiny", device: str = "auto", dtype: str = "auto") -> "Pipeline":
         """Load a profile's three models; raises `UnknownProfile` and `CheckpointInvalid`."""
-        profile, target = find_profile(profile_name), choose_device(device)
+        profile, execution = find_profile(profile_name), Execution.choose(device, dtype)
         return cls(
-            classifier=load_classifier(profile, target),
-            detector=load_detector(profile, target),
-            segmenter=load_segmenter(profile, target),
+            classifier=load_classifier(profile, execution),
+            detector=load_detector(profile, execution),
+            segmenter=load_segmenter(profile, execution),
             cards={
                 "classify": profile.clip.card(),
                 "detect": profile.grounding_dino.card(),

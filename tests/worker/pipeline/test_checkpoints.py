@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 
 from db.errors import CheckpointInvalid
@@ -15,14 +14,14 @@ from worker.pipeline.checkpoints import (
     PROFILES,
     TINY,
     Profile,
-    choose_device,
     load_classifier,
     load_detector,
     load_segmenter,
 )
+from worker.pipeline.execution import Execution
 
-CPU = torch.device("cpu")
-LOADERS: dict[str, Callable[[Profile, torch.device], object]] = {
+CPU = Execution.choose("cpu", "float32")
+LOADERS: dict[str, Callable[[Profile, Execution], object]] = {
     "clip": load_classifier,
     "grounding-dino": load_detector,
     "sam": load_segmenter,
@@ -88,10 +87,3 @@ def test_the_card_names_the_very_weights() -> None:
     card = checkpoint.card()
     assert card.name == "mainmask/tiny-sam"
     assert checkpoint.sha256().startswith(card.revision)
-
-
-@pytest.mark.parametrize("name", ["cpu", "auto"])
-def test_the_device_is_the_one_asked_for(name: str) -> None:
-    """`auto` takes CUDA where there is one, else the CPU."""
-    expected = "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
-    assert choose_device(name).type == expected

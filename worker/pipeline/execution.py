@@ -1,0 +1,89 @@
+"""How models run on a device: in which precision, and how this process keeps memory for them."""
+
+import ctypes
+import logging
+import sys
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# glibc's <malloc.h>.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+KEPT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where models run, and the dtype of their matrix products; sums, norms and coordinates stay float32."""
+
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    @classmethod
+    def choose(cls, device: str = "auto", dtype: str = "auto") -> "Execution":
+        """By names. Device `auto`: CUDA where there is one. Dtype `auto`: the fastest that the device computes in.
+
+        Raises `ValueError` for a dtype that isn't one of `DTYPES`.
+        """
+        target = choose_device(device)
+        if dtype == "auto":
+            return cls(target, fastest_dtype(target))
+        if dtype not in DTYPES:
+            raise ValueError(f"There is no precision {dtype!r}; there are: auto, {', '.join(DTYPES)}.")
+        return cls(target, DTYPES[dtype])
+
+
+def choose_device(name: str) -> torch.device:
+    """A torch device by its name; `auto` takes CUDA where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it in hardware, else float16 on a GPU, else float32.
+
+    Ampere (compute capability 8.0) is the first GPU with bfloat16; on a CPU it is AVX512_BF16 or AMX. Without them
+    bfloat16 would be emulated, slower than float32.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    if device.type == "cpu" and has_bfloat16(torch.backends.cpu.get_cpu_capability(), _cpu_flags()):
+        return torch.bfloat16
+    return torch.float32
+
+
+def has_bfloat16(capability: str, flags: frozenset[str]) -> bool:
+    """Whether a CPU with these flags, of which torch uses this much, multiplies bfloat16 in hardware."""
+    return "AVX512" in capability and not flags.isdisjoint({"avx512_bf16", "amx_bf16"})
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:  # noqa: PTH123 - not a regular file
+            return next(
+                (frozenset(line.split(":")[1].split()) for line in lines if line.startswith("flags")), frozenset()
+            )
+    except OSError:
+        return frozenset()  # not Linux
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed, up to a GiB, for the next call of a model.
+
+    By default it maps each large tensor anew and gives it back at once, and the kernel zeroes every page of it again:
+    on a virtual machine up to half of a model's time. Elsewhere than on Linux with glibc nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None or not all(mallopt(option, KEPT_BYTES) for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)):
+        logger.info("this C library's allocator can't be told to keep freed memory")
