@@ -57,9 +57,18 @@ class ObjectStore:
         """Delete every object below the prefix; nothing happens where there is none."""
         with _translated("delete", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-                if found:
-                    self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
+                self._delete([{"Key": item["Key"]} for item in page.get("Contents", [])])
+
+    def delete_older(self, prefix: str, moment: datetime) -> None:
+        """Delete the objects below the prefix that were stored before the moment."""
+        with _translated("delete", prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                found = page.get("Contents", [])
+                self._delete([{"Key": item["Key"]} for item in found if item["LastModified"] < moment])
+
+    def _delete(self, found: "list[ObjectIdentifierTypeDef]") -> None:
+        if found:
+            self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 
     def job_ids(self, since: datetime, until: datetime) -> Iterator[list[UUID]]:
         """Pages of the ids of all jobs that were submitted between these moments and have objects here."""

@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 import torch
+from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import profiles
@@ -14,14 +16,21 @@ from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
 from db.settings import Settings, settings
+from db.states import StageName
 from db.storage import ObjectStore, object_store
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
-from worker.pipeline.execution import keep_freed_memory
+from worker.pipeline.batching import BatchLimits
+from worker.pipeline.cache import Cache
+from worker.pipeline.encoding import Memory
+from worker.pipeline.execution import Execution, keep_freed_memory
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
+from worker.shared_features import SharedFeatures
+
+PICTURES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,10 @@ class Runtime:
     leases: Leases
     holder: Holder
     profile: str
+    images: Cache[Image.Image] = field(default_factory=lambda: image_cache(0))
+    """Decoded pictures by their file's SHA-256."""
+    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(PICTURES_AT_ONCE, "pictures"))
+    """Encodes and stores pictures, while the stage goes on."""
 
     def announce(self) -> None:
         """Say which models this process answers with."""
@@ -66,7 +79,7 @@ def runtime() -> Runtime:
     torch.set_num_threads(config.torch_threads)
     keep_freed_memory()
     return Runtime(
-        pipeline=Pipeline.load(config.profile, config.device, config.dtype),
+        pipeline=Pipeline.load(config.profile, execution=execution(config)),
         extractor=LabelExtractor(),
         store=object_store(),
         sessions=session_factory(),
@@ -76,4 +89,22 @@ def runtime() -> Runtime:
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
+        images=image_cache(config.image_cache_bytes),
     )
+
+
+def execution(config: Settings) -> Execution:
+    """How the settings want the models to run."""
+    store = SharedFeatures(object_store()) if config.share_features else None
+    sizes = {
+        StageName.CLASSIFY: config.classify_batch_size,
+        StageName.DETECT: config.detect_batch_size,
+        StageName.SEGMENT: config.segment_batch_size,
+    }
+    limits = {str(name): BatchLimits(size, config.batch_wait_seconds) for name, size in sizes.items()}
+    return Execution.choose(config.device, config.dtype, Memory.of(config.feature_cache_bytes, store), limits)
+
+
+def image_cache(maximum_bytes: int) -> Cache[Image.Image]:
+    """For RGB pictures of so many bytes in all."""
+    return Cache(maximum_bytes, lambda image: 3 * image.width * image.height)

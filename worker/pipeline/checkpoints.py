@@ -89,37 +89,44 @@ def find_profile(name: str) -> Profile:
 def load_classifier(profile: Profile, execution: Execution) -> Classifier:
     """CLIP, as it is to run; raises `CheckpointInvalid`."""
     with _translated(profile.clip):
-        model = _load(CLIPModel, profile.clip)
+        model, weights = _load(CLIPModel, profile.clip)
         for tower in (model.vision_model, model.text_model):
             halve_linears(tower, execution.dtype, inner=("fc1",))
-        return Classifier(
-            model.to(execution.device), CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
-        )
+        processor = CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
+        classifier = Classifier(model.to(execution.device), processor)
+        classifier.encode = execution.encoder("classify", classifier.encode, weights, is_shared=True)
+        return classifier
 
 
 def load_detector(profile: Profile, execution: Execution) -> Detector:
     """GroundingDINO, as it is to run; raises `CheckpointInvalid`."""
     source = profile.grounding_dino
     with _translated(source):
-        model = _load(GroundingDinoForObjectDetection, source)
+        original, weights = _load(GroundingDinoForObjectDetection, source)
         processor = GroundingDinoProcessor.from_pretrained(source.source, local_files_only=True)
-        return Detector(GroundingDino(model, execution.dtype).to(execution.device), processor, profile.box_thresholds)
+        model = GroundingDino(original, execution.dtype).to(execution.device)
+        # Not shared: its features are many times larger than the picture.
+        model.encode = execution.encoder("detect", model.encode, weights)
+        return Detector(model, processor, profile.box_thresholds)
 
 
 def load_segmenter(profile: Profile, execution: Execution) -> Segmenter:
     """SAM, as it is to run; raises `CheckpointInvalid`."""
-    profile.sam.sha256()
+    weights = profile.sam.sha256()
     model = load_sam(profile.sam.source)
     accelerate(model, execution.dtype)
-    return Segmenter(model.to(execution.device))
+    segmenter = Segmenter(model.to(execution.device))
+    segmenter.encode = execution.encoder("segment", segmenter.encode, weights, is_shared=True)
+    return segmenter
 
 
 # A bar for each file is noise in a worker's log.
 disable_progress_bar()
 
 
-def _load(kind: type[Any], checkpoint: Checkpoint) -> Any:
-    checkpoint.sha256()
+def _load(kind: type[Any], checkpoint: Checkpoint) -> tuple[Any, str]:
+    """The model in float32, and its weights' SHA-256."""
+    weights = checkpoint.sha256()
     model, report = kind.from_pretrained(
         checkpoint.source,
         dtype=torch.float32,
@@ -131,7 +138,7 @@ def _load(kind: type[Any], checkpoint: Checkpoint) -> Any:
     # transformers fills what is missing with random numbers and a warning: such a model would answer nonsense.
     if wrong := sorted({*report["missing_keys"], *report["unexpected_keys"]}):
         raise CheckpointInvalid(checkpoint.source, f"weights are missing or left over: {', '.join(wrong[:5])}")
-    return model
+    return model, weights
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
+from worker.pipeline.cache import Cache
+from worker.pipeline.encoding import Encode
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Candidate, Classification
@@ -21,15 +23,23 @@ Language Supervision", 2021, section 3.1.4)."""
 
 AMBIGUOUS_MARGIN = 0.2
 
+TEXT_CACHE_BYTES = 8 << 20
+"""Of features of sets of labels: a few thousand sets."""
+
 
 class Classifier:
-    """Scores every candidate against the whole picture. Stateless after construction."""
+    """Scores every candidate against the whole picture. Threads may share it.
+
+    `encode` may be replaced by an encoder that batches and remembers.
+    """
 
     def __init__(self, model: CLIPModel, processor: CLIPProcessor) -> None:
         self._model = model.eval()
         self._processor = processor
         # Padding with the mean colour is zero after normalisation: the padding says nothing.
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
+        self.encode: Encode = self._encode
+        self._texts: Cache[torch.Tensor] = Cache(TEXT_CACHE_BYTES, lambda features: features.nbytes)
 
     @memory_errors()
     @torch.inference_mode()
@@ -41,7 +51,8 @@ class Classifier:
         """
         if len(labels) == 1:
             return Classification((Candidate(labels[0], 1.0),), margin=1.0, ambiguous=False)
-        similarities = self._text_features(labels) @ self._image_features(image)
+        texts = self._texts.get(tuple(labels), lambda: self._text_features(labels))
+        similarities = texts @ self._image_features(image)
         scores = (self._model.logit_scale.exp() * similarities).softmax(0).tolist()
         candidates = sorted(map(Candidate, labels, scores), key=lambda candidate: candidate.score, reverse=True)
         margin = candidates[0].score - candidates[1].score
@@ -51,9 +62,14 @@ class Classifier:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
         inputs = self._processor(images=square, return_tensors="pt").to(self._model.device)
-        features = self._model.get_image_features(**inputs).pooler_output[0]
+        features = self.encode(inputs["pixel_values"])[0]
         unit: torch.Tensor = features / features.norm()
         return unit
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From (b, 3, s, s) normalised pixels to (b, d)."""
+        features: torch.Tensor = self._model.get_image_features(pixel_values=pixels).pooler_output
+        return features
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""

@@ -1,12 +1,16 @@
-"""How models run on a device: in which precision, and how this process keeps memory for them."""
+"""How models run: on which device, in which precision, in what batches, with what memory."""
 
 import ctypes
 import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
+
+from worker.pipeline.batching import BatchLimits
+from worker.pipeline.encoding import Encode, Encoder, Memory
 
 logger = logging.getLogger(__name__)
 
@@ -24,19 +28,35 @@ class Execution:
 
     device: torch.device
     dtype: torch.dtype = torch.float32
+    memory: Memory = field(default_factory=Memory)
+    limits: Mapping[str, BatchLimits] = field(default_factory=dict)
+    """Of the batches of each stage, by its name; a stage that isn't named makes none."""
 
     @classmethod
-    def choose(cls, device: str = "auto", dtype: str = "auto") -> "Execution":
+    def choose(
+        cls,
+        device: str = "auto",
+        dtype: str = "auto",
+        memory: Memory | None = None,
+        limits: Mapping[str, BatchLimits] | None = None,
+    ) -> "Execution":
         """By names. Device `auto`: CUDA where there is one. Dtype `auto`: the fastest that the device computes in.
 
         Raises `ValueError` for a dtype that isn't one of `DTYPES`.
         """
         target = choose_device(device)
-        if dtype == "auto":
-            return cls(target, fastest_dtype(target))
-        if dtype not in DTYPES:
+        if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"There is no precision {dtype!r}; there are: auto, {', '.join(DTYPES)}.")
-        return cls(target, DTYPES[dtype])
+        chosen = fastest_dtype(target) if dtype == "auto" else DTYPES[dtype]
+        return cls(target, chosen, memory or Memory(), limits or {})
+
+    def encoder(self, stage: str, encode: Encode, weights: str, *, is_shared: bool = False) -> Encoder:
+        """A stage's image encoder as all threads share it; `weights` is the SHA-256 of the model's.
+
+        `is_shared`: its features may be left where other workers find them.
+        """
+        model = f"{weights[:16]}-{str(self.dtype).removeprefix('torch.')}"
+        return Encoder(encode, model, memory=self.memory, limits=self.limits.get(stage), is_shared=is_shared)
 
 
 def choose_device(name: str) -> torch.device:

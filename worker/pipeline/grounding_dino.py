@@ -17,11 +17,16 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     generate_masks_with_special_tokens_and_transfer_map,
 )
 
+from worker.pipeline.cache import Cache
 from worker.pipeline.deformable_attention import DeformableAttention
+from worker.pipeline.encoding import Encode
 from worker.pipeline.fusion_attention import FusionAttention
 from worker.pipeline.linear import SMALLEST, halve_linears
 
 Shapes = tuple[tuple[int, int], ...]
+
+TEXT_CACHE_BYTES = 8 << 20
+"""Of features of prompts: about a thousand short ones."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,10 @@ class Boxes:
 
 
 class GroundingDino(nn.Module):
-    """Called as the original is. Built from a loaded one, whose layers it takes: that can't be used any more."""
+    """Called as the original is. Built from a loaded one, whose layers it takes: that can't be used any more.
+
+    `encode`, from pixels to features, may be replaced by an encoder that batches and remembers.
+    """
 
     def __init__(
         self,
@@ -77,21 +85,35 @@ class GroundingDino(nn.Module):
         self.bbox_embed = original.bbox_embed[-1]
         _replace(self.model, GroundingDinoBiMultiHeadAttention, FusionAttention)
         _replace(self.model, GroundingDinoMultiscaleDeformableAttention, DeformableAttention)
+        self.encode: Encode = self._encode_pixels
+        self._shapes: dict[tuple[int, int], Shapes] = {}
+        self._texts: Cache[TextFeatures] = Cache(TEXT_CACHE_BYTES, lambda texts: texts.features.nbytes)
         halve_linears(self.model, dtype, inner=("fc1",), smallest=smallest)
 
     def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor) -> ImageFeatures:
         """From (b, 3, height, width) normalised pixels and their mask (b, height, width)."""
+        features = self.encode(pixel_values)
+        height, width = pixel_values.shape[-2:]
+        return ImageFeatures(features, pixel_mask, self._shapes[height, width])
+
+    def _encode_pixels(self, pixels: Tensor) -> Tensor:
+        """From (b, 3, height, width) to the features (b, n, c) of all levels; padding is a matter of what follows."""
         model = self.model
-        maps, _ = model.backbone(pixel_values, pixel_mask)
-        maps = [features for features, _ in maps]
+        maps = model.backbone.conv_encoder.model(pixels).feature_maps
         levels = [project(features) for project, features in zip(model.input_proj_vision, maps, strict=False)]
         for project in model.input_proj_vision[len(maps) :]:
             levels.append(project(maps[-1] if len(levels) == len(maps) else levels[-1]))
-        shapes = tuple((level.shape[-2], level.shape[-1]) for level in levels)
-        return ImageFeatures(torch.cat([level.flatten(2).mT for level in levels], 1), pixel_mask, shapes)
+        # Features that are remembered were encoded here, so that the shapes of their levels are known.
+        height, width = pixels.shape[-2:]
+        self._shapes[height, width] = tuple((level.shape[-2], level.shape[-1]) for level in levels)
+        return torch.cat([level.flatten(2).mT for level in levels], 1)
 
     def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> TextFeatures:
-        """From (b, t) token ids and their mask."""
+        """From (b, t) token ids and their mask; texts that were asked before are remembered."""
+        key = (tuple(input_ids.shape), *input_ids.flatten().tolist(), *attention_mask.flatten().tolist())
+        return self._texts.get(key, lambda: self._encode_tokens(input_ids, attention_mask))
+
+    def _encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> TextFeatures:
         model = self.model
         phrase_mask, positions = generate_masks_with_special_tokens_and_transfer_map(input_ids, model.special_tokens)
         hidden = model.text_backbone(input_ids, phrase_mask[:, None], torch.zeros_like(input_ids), positions)

@@ -36,9 +36,12 @@ class Pipeline:
     """The weights behind each stage, by the stage's name."""
 
     @classmethod
-    def load(cls, profile_name: str = "tiny", device: str = "auto", dtype: str = "auto") -> "Pipeline":
-        """Load a profile's three models; raises `UnknownProfile` and `CheckpointInvalid`."""
-        profile, execution = find_profile(profile_name), Execution.choose(device, dtype)
+    def load(cls, profile_name: str = "tiny", device: str = "auto", execution: Execution | None = None) -> "Pipeline":
+        """Load a profile's three models; raises `UnknownProfile` and `CheckpointInvalid`.
+
+        `execution` says more than the device: without, nothing is batched or remembered.
+        """
+        profile, execution = find_profile(profile_name), execution or Execution.choose(device)
         return cls(
             classifier=load_classifier(profile, execution),
             detector=load_detector(profile, execution),

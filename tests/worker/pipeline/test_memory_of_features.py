@@ -1,0 +1,70 @@
+"""The bundled models as a worker runs them: a second question about a picture skips the encoders."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from worker.pipeline.batching import BatchLimits
+from worker.pipeline.encoding import Memory
+from worker.pipeline.execution import Execution
+from worker.pipeline.pipeline import Pipeline
+
+STAGES = ("classify", "detect", "segment")
+
+
+@pytest.fixture(scope="module")
+def remembering() -> Pipeline:
+    """With memory, and batches of up to two that nobody waits for."""
+    limits = {stage: BatchLimits(size=2) for stage in STAGES}
+    return Pipeline.load("tiny", execution=Execution.choose("cpu", memory=Memory.of(10**8), limits=limits))
+
+
+def test_answers_are_the_same_with_memory_and_without(
+    pipeline: Pipeline, remembering: Pipeline, sample: Image.Image
+) -> None:
+    """Also the second time, out of memory."""
+    labels = ["man", "snowboard"]
+    boxes = [pipeline.detector.detect(sample, "snowboard").boxes[0].box]
+    for _ in range(2):
+        ours, plain = (each.classifier.classify(sample, labels) for each in (remembering, pipeline))
+        assert [c.label for c in ours.candidates] == [c.label for c in plain.candidates]
+        assert ours.margin == pytest.approx(plain.margin, abs=1e-4)
+        assert remembering.detector.detect(sample, "snowboard") == pipeline.detector.detect(sample, "snowboard")
+        (mask,), (expected,) = (each.segmenter.segment(sample, boxes) for each in (remembering, pipeline))
+        assert np.array_equal(mask.pixels, expected.pixels)
+
+
+def test_a_second_question_skips_the_encoders(remembering: Pipeline, sample: Image.Image) -> None:
+    """Other labels, another box: no encoder runs; a picture that differs in one pixel is another one."""
+    remembering.classifier.classify(sample, ["man", "snowboard"])
+    remembering.detector.detect(sample, "man")
+    remembering.segmenter.segment(sample, [(10, 10, 90, 90)])
+    other = sample.copy()
+    other.putpixel((100, 100), (1, 2, 3))
+    encoders = [
+        each.encode.batcher  # type: ignore[attr-defined] # an Encoder
+        for each in (remembering.classifier, remembering.detector._model, remembering.segmenter)
+    ]
+    for image, runs in ((sample, 0), (other, 1)):
+        before = [encoder.counters.sizes.total() for encoder in encoders]
+        remembering.classifier.classify(image, ["pizza", "cat"])
+        remembering.detector.detect(image, "pizza")
+        remembering.segmenter.segment(image, [(30, 30, 120, 120)])
+        assert [encoder.counters.sizes.total() for encoder in encoders] == [count + runs for count in before]
+
+
+def test_words_are_read_once(remembering: Pipeline, sample: Image.Image) -> None:
+    """The same labels, and the same phrase, about another picture."""
+    other = sample.rotate(180)
+    detector = remembering.detector._model
+    for image in (sample, other):
+        remembering.classifier.classify(image, ["sofa", "bus"])
+        remembering.detector.detect(image, "sofa")
+    model = remembering.classifier._model
+    with patch.object(model, "get_text_features") as text, patch.object(detector.model, "text_projection") as words:
+        remembering.classifier.classify(other, ["sofa", "bus"])
+        remembering.detector.detect(other, "sofa")
+    text.assert_not_called()
+    words.assert_not_called()
