@@ -95,7 +95,7 @@ class Encoder:
         if len(pictures) == 1:
             return [self._encode(pictures[0])]
         # Each its own memory: a view would keep the whole batch's alive in the cache.
-        return [features.clone() for features in self._encode(torch.cat(list(pictures))).split(1)]
+        return [features[None].clone() for features in self._encode(torch.cat(list(pictures))).unbind(0)]
 
 
 def _shape(pixels: Tensor) -> torch.Size:

@@ -63,7 +63,8 @@ def test_words_are_read_once(remembering: Pipeline, sample: Image.Image) -> None
         remembering.classifier.classify(image, ["sofa", "bus"])
         remembering.detector.detect(image, "sofa")
     model = remembering.classifier._model
-    with patch.object(model, "get_text_features") as text, patch.object(detector.model, "text_projection") as words:
+    projection = detector.model.text_projection
+    with patch.object(model, "get_text_features") as text, patch.object(projection, "forward") as words:
         remembering.classifier.classify(other, ["sofa", "bus"])
         remembering.detector.detect(other, "sofa")
     text.assert_not_called()
