@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from api import drafts
 from api.callers import Caller
+from api.crowds import crowds
 from api.drafts import Draft
+from api.errors import QuotaExceeded
 from api.submissions import Submission
 from db import fairness, idempotency, jobs, messages, reuse
 from db.documents import job_document
@@ -96,10 +98,17 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     repeatable = Repeatable(caller, key, drafts.digest([wanted])) if key else None
     if repeatable and (answer := repeatable.before()):
         return answer
-    source = drafts.find_answer(wanted)
-    drafts.store_image(caller, wanted)
-    if source is not None:
-        drafts.copy_pictures(wanted, source)
+    source = drafts.store(caller, wanted)
+    try:
+        return _create_or_answer(caller, wanted, source, repeatable)
+    except QuotaExceeded:
+        # Of two at once, the first may have taken the place that the second one didn't need.
+        if repeatable and repeatable.before():
+            return repeatable.other([wanted.new.id])
+        raise
+
+
+def _create_or_answer(caller: Caller, wanted: Draft, source: Job | None, repeatable: Repeatable | None) -> Accepted:
     with session_factory().begin() as session:
         if source is None:
             # Asked before the image was read; many may have been let in since.
@@ -114,9 +123,9 @@ def accept(caller: Caller, submission: Submission, key: str | None) -> Accepted:
     return accepted
 
 
-def create(session: Session, caller: Caller, wanted: Draft, *, ahead: int = 0) -> Job:
-    """Insert the job; `ahead` of it are as many of the same call."""
-    in_flight = fairness.in_flight(session, caller.tenant) + ahead
+def create(session: Session, caller: Caller, wanted: Draft) -> Job:
+    """Insert the job, behind those that its caller has in flight."""
+    in_flight = crowds().join(session, caller.tenant)
     return jobs.create(session, wanted.new, message_priority=fairness.message_priority(wanted.new.priority, in_flight))
 
 

@@ -9,8 +9,23 @@ from fastapi import FastAPI
 from api import problems
 from api.body_limit import BodyLimit
 from api.changes import watching
+from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
-from api.routes import batches, deliveries, health, home, jobs, keys, uploads, webhook_secrets
+from api.request_metrics import RequestMetrics
+from api.routes import (
+    batches,
+    deliveries,
+    documentation,
+    health,
+    home,
+    jobs,
+    keys,
+    metrics,
+    models,
+    uploads,
+    webhook_secrets,
+)
+from api.security_headers import SecurityHeaders
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -32,13 +47,23 @@ def create_app() -> FastAPI:
         title="mainmask",
         version=version("mainmask"),
         summary="A picture and some words in, the precise mask of the picture's main object out.",
-        openapi_tags=[{"name": name} for name in ("jobs", "batches", "uploads", "webhooks", "keys", "health")],
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        # Clients are generated from these names.
+        generate_unique_id_function=lambda route: route.name,
+        docs_url=None,
+        redoc_url=None,
     )
     app.include_router(home.router)
-    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, keys):
+    app.mount("/page", home.FILES)
+    for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestMetrics)
     return app

@@ -5,26 +5,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from api import drafts
-from api.acceptance import Accepted, Repeatable, create, wake
+from api.acceptance import Accepted, Repeatable, create
 from api.callers import Caller
 from api.drafts import Draft
 from api.submissions import JsonSubmission, Url, from_json, validated
-from db import batches, reuse
+from api.texts import Metadata
+from db import batches, messages, reuse
 from db.batches import NewBatch
 from db.documents import batch_document
 from db.errors import MainmaskError
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
+from db.states import StageName
 
 STORING_THREADS = 8
 
@@ -35,13 +37,13 @@ class BatchSubmission(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     # Each is checked by itself, so that errors name it.
-    jobs: list[dict[str, Any]] = Field(
+    jobs: Annotated[list[dict[str, Any]], FailFast()] = Field(
         min_length=1,
         description="Submissions, as POST /v1/jobs takes them in JSON.",
         json_schema_extra={"items": cast("Any", JsonSubmission.model_json_schema())},
     )
     webhook_url: Url | None = Field(None, description="Where to POST to when the last of them has ended.")
-    metadata: dict[str, Any] = Field(default_factory=dict, description="Yours; given back with the batch.")
+    metadata: Metadata = Field(default_factory=dict, description="Yours; given back with the batch.")
 
 
 def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
@@ -56,7 +58,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
     if repeatable and (answer := repeatable.before()):
         return answer
     with ThreadPoolExecutor(STORING_THREADS) as threads:
-        sources = list(threads.map(partial(_store, caller), wanted))
+        sources = list(threads.map(partial(drafts.store, caller), wanted))
     new = NewBatch(
         id=uuid7(),
         tenant=caller.tenant,
@@ -74,8 +76,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
         if repeatable and not repeatable.keep(session, accepted):
             session.rollback()
             return repeatable.other(one.new.id for one in wanted)
-    for job in made:
-        wake(job)
+    messages.send_all((StageName.CLASSIFY, job.id, job.stages[0].priority) for job in made)
     return accepted
 
 
@@ -99,14 +100,6 @@ def _drafts(caller: Caller, submission: BatchSubmission) -> list[Draft]:
     return found
 
 
-def _store(caller: Caller, wanted: Draft) -> Job | None:
-    source = drafts.find_answer(wanted)
-    drafts.store_image(caller, wanted)
-    if source is not None:
-        drafts.copy_pictures(wanted, source)
-    return source
-
-
 def _create_jobs(
     session: Session, caller: Caller, batch_id: UUID, wanted: Sequence[tuple[Draft, Job | None]]
 ) -> list[Job]:
@@ -117,5 +110,5 @@ def _create_jobs(
         if source is not None:
             reuse.create(session, draft.new, source)
         else:
-            made.append(create(session, caller, draft, ahead=len(made)))
+            made.append(create(session, caller, draft))
     return made

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from db import jobs
-from db.session import session_factory
+from db.session import OUTAGES, session_factory
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Changes:
         waited_for = list(self._waiters)
         try:
             versions = await run_in_threadpool(_versions, waited_for)
-        except (OperationalError, InterfaceError) as error:
+        except OUTAGES as error:
             logger.warning("the database can't be asked for changes: %s", error)
             return
         for job_id in waited_for:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -14,7 +15,7 @@ from api.errors import BodyTooLarge
 from api.images import ImageHeader
 from api.submissions import Submission
 from db import reuse, uploads
-from db.errors import ObjectMissing, UploadNotFound
+from db.errors import MainmaskError, ObjectMissing, UploadNotFound
 from db.jobs import NewJob
 from db.keys import artifact_key, image_key, upload_key
 from db.models import Job
@@ -46,15 +47,17 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         id=uuid7(),
         tenant=caller.tenant,
         profile=fields.profile or settings().profile,
+        models={str(stage): name for stage, name in fields.models.items()} if fields.models else None,
         description=fields.description if not fields.labels else None,
         labels=fields.labels,
         instances_wanted=fields.instances,
         outputs=sorted(set(fields.outputs)),
         box_threshold=fields.box_threshold,
+        on_missing=fields.on_missing,
         priority=fields.priority,
         caller_metadata=fields.metadata,
         webhook_url=fields.webhook_url,
-        webhook_events=None if fields.webhook_events is None else [str(event) for event in fields.webhook_events],
+        webhook_events=None if fields.webhook_events is None else list(dict.fromkeys(map(str, fields.webhook_events))),
         image_url=fields.image_url,
     )
     if submission.image is None:
@@ -76,36 +79,62 @@ def digest(drafts: Iterable[Draft], *more: object) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def find_answer(wanted: Draft) -> Job | None:
+def store(caller: Caller, wanted: Draft) -> Job | None:
+    """Put the job's pictures into the storage, and return the finished job, if there is one, that answers for it.
+
+    Raises `UploadNotFound`, `BodyTooLarge`, `QuotaExceeded` and `StorageUnavailable`.
+    """
+    source = _find_answer(wanted)
+    _store_image(caller, wanted)
+    if source is not None:
+        try:
+            _copy_pictures(wanted, source)
+        except ObjectMissing:  # it is being removed at this very moment
+            return None
+    return source
+
+
+def _find_answer(wanted: Draft) -> Job | None:
     """A finished job that asked the same and may answer for this one, too."""
     if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
         return None
     with session_factory()() as session:
-        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile)
+        return reuse.find(session, wanted.new.reuse_key, wanted.new.profile, wanted.new.models)
 
 
-def store_image(caller: Caller, wanted: Draft) -> None:
-    """Put the image where the workers look for it. What didn't come with the request is counted here.
-
-    Raises `UploadNotFound`, `BodyTooLarge`, `QuotaExceeded` and `StorageUnavailable`.
-    """
+def _store_image(caller: Caller, wanted: Draft) -> None:
+    """Put the image where the workers look for it. What didn't come with the request is counted here."""
     image, upload_id = wanted.submission.image, wanted.submission.fields.upload_id
     if image is not None and wanted.header is not None:
         object_store().put(image_key(wanted.new.id), image, wanted.header.content_type)
     elif upload_id is not None:
         with session_factory()() as session:
             uploads.find(session, wanted.new.tenant, upload_id)
-        try:
-            size = object_store().size(upload_key(upload_id))
-        except ObjectMissing as error:
-            raise UploadNotFound(upload_id, "nothing was put there") from error
-        if size > settings().maximum_image_bytes:
-            raise BodyTooLarge("image", settings().maximum_image_bytes)
-        caller.quotas.take_bytes(size)
-        object_store().copy(upload_key(upload_id), image_key(wanted.new.id))
+        _copy_upload(caller, upload_id, image_key(wanted.new.id))
 
 
-def copy_pictures(wanted: Draft, source: Job) -> None:
+def _copy_upload(caller: Caller, upload_id: UUID, target: str) -> None:
+    try:
+        _checked_size(upload_key(upload_id))  # a copy of gigabytes would cost
+        object_store().copy(upload_key(upload_id), target)
+    except ObjectMissing as error:
+        raise UploadNotFound(upload_id, "nothing was put there, or it was removed") from error
+    try:
+        # The copy is what counts: the upload may have been put anew meanwhile.
+        caller.quotas.take_bytes(_checked_size(target))
+    except MainmaskError:
+        object_store().delete([target])
+        raise
+
+
+def _checked_size(key: str) -> int:
+    size = object_store().size(key)
+    if size > settings().maximum_image_bytes:
+        raise BodyTooLarge("image", settings().maximum_image_bytes)
+    return size
+
+
+def _copy_pictures(wanted: Draft, source: Job) -> None:
     """The pictures of an answer that is given again."""
     for instance in source.instances:
         for artifact in source.outputs:

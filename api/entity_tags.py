@@ -7,16 +7,21 @@ from typing import Annotated
 from fastapi import Header
 
 from db.models import Job
+from db.outlook import Outlook
 from db.settings import settings
 
 IfNoneMatch = Annotated[str | None, Header(description="The `ETag` that you have: 304 where nothing has changed.")]
 
 
-def etag(job: Job) -> str:
-    """A weak tag of the job's state. It changes, too, before the URLs in a document of now expire."""
+def etag(job: Job, outlook: Outlook | None = None) -> str:
+    """A weak tag of the job's state and its place in the queue.
+
+    It changes, too, before the URLs in a document of now expire.
+    """
     stages = [(stage.status, stage.attempts, stage.finished_at) for stage in job.stages]
     period = int(time.time() / (settings().presigned_url_seconds / 2)) if job.outcome else 0
-    state = repr((job.id, job.status, job.finished_at, stages, period))
+    place = outlook.position if outlook else None
+    state = repr((job.id, job.status, job.finished_at, stages, period, place))
     return f'W/"{hashlib.sha256(state.encode()).hexdigest()[:24]}"'
 
 

@@ -1,5 +1,6 @@
 """What a route asks before it does anything; each route names its guards among its `dependencies`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ KEY = HTTPBearer(
 )
 
 
-class Guard:
+class Guard(ABC):
     """Refuses a request by what its head says, or lets it pass. It looks once, however often it is asked."""
 
     def __call__(self, request: Request, _: Annotated[object, Depends(KEY)] = None) -> None:
@@ -31,9 +32,9 @@ class Guard:
             self.check(request, caller(request))
             passed.add(self)
 
+    @abstractmethod
     def check(self, request: Request, caller: Caller) -> None:
         """Raise the refusal; the request has a caller."""
-        raise NotImplementedError
 
 
 class Needs(Guard):

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -41,11 +40,14 @@ from db.errors import (
     TenantTaken,
     UploadNotFound,
 )
+from db.session import OUTAGES
 
 logger = logging.getLogger(__name__)
 
 TYPE_BASE = "https://mainmask.dev/problems/"
 RETRY_AFTER_SECONDS = 5
+MOST_ERRORS = 20
+"""Of one request are told."""
 
 STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     ArtifactNotFound: HTTPStatus.NOT_FOUND,
@@ -76,6 +78,7 @@ STATUSES: dict[type[MainmaskError], HTTPStatus] = {
 GUARDED = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -142,8 +145,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MainmaskError, _on_known)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(OperationalError, _on_database)
-    app.add_exception_handler(InterfaceError, _on_database)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _on_database)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -155,14 +158,17 @@ def _on_known(_: Request, error: Exception) -> JSONResponse:
 
 def _on_validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    found_errors = error.errors()
     fields = [
         FieldError(
             field=".".join(str(part) for part in found["loc"]) or "body",
             message=found["msg"].removeprefix("Value error, "),
         )
-        for found in error.errors()
+        for found in found_errors[:MOST_ERRORS]
     ]
     detail = "; ".join(f"{field.field}: {field.message}" for field in fields)
+    if len(found_errors) > MOST_ERRORS:
+        detail += f"; and {len(found_errors) - MOST_ERRORS} more"
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=fields)
 
 

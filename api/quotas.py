@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import BodyTooLarge, QuotaExceeded
 from api.rate_limits import rate_limits
-from db import jobs
+from db import load
 
 IN_FLIGHT_RETRY_SECONDS = 5
 """Nobody knows when a job ends; most of them soon."""
@@ -43,6 +43,6 @@ class Quotas:
         """Whether the tenant may have so many jobs more. Until the transaction ends, nobody else finds out the same."""
         if self.jobs_in_flight is None:
             return
-        jobs.take_turns(session, tenant)
-        if jobs.count_in_flight(session, tenant, at_most=self.jobs_in_flight) + adding > self.jobs_in_flight:
+        load.take_turns(session, tenant)
+        if load.count_in_flight(session, tenant, at_most=self.jobs_in_flight) + adding > self.jobs_in_flight:
             raise QuotaExceeded(f"have {self.jobs_in_flight} jobs in flight", IN_FLIGHT_RETRY_SECONDS)

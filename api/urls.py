@@ -16,4 +16,7 @@ def check_url(url: str) -> str:
         raise ValueError("it is no http or https URL") from error
     if parsed.username or parsed.password:
         raise ValueError("a URL must not hold a user's name or password")
-    return str(parsed)
+    written = str(parsed)
+    if len(written) > MAXIMUM_CHARACTERS:
+        raise ValueError(f"a URL has at most {MAXIMUM_CHARACTERS} characters, as it is sent")
+    return written

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from db import deliveries
+from db import outbox
 from db.errors import BatchNotFound
 from db.models import Batch, Job
 from db.states import JobStatus
@@ -34,7 +34,7 @@ def create(session: Session, new: NewBatch) -> Batch:
     session.add(batch)
     session.flush()
     if not new.remaining:
-        deliveries.batch_completed(session, batch)
+        outbox.batch_completed(session, batch)
     session.refresh(batch, ["finished_at"])
     return batch
 
@@ -66,7 +66,7 @@ def job_ended(session: Session, job_id: UUID) -> None:
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if batch is not None and batch.remaining == 0:
-        deliveries.batch_completed(session, batch)
+        outbox.batch_completed(session, batch)
 
 
 def job_resumed(session: Session, job_id: UUID) -> None:

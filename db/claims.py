@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from db import tallies
 from db.errors import OutOfMemory, WorkerLost
 from db.models import JSON, Stage
 from db.states import StageName, StageStatus, check_stage
@@ -64,7 +65,10 @@ def take(session: Session, job_id: UUID, name: StageName, holder: Holder, *, sus
         .returning(Stage.token, Stage.attempts)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    return Claim(job_id, name, row.token, row.attempts) if row else None
+    if row is None:
+        return None
+    tallies.stage_begun(session, name)
+    return Claim(job_id, name, row.token, row.attempts)
 
 
 def is_suspect(session: Session, job_id: UUID, name: StageName) -> bool:
@@ -117,8 +121,8 @@ def fail(session: Session, held: Claim, error: JSON) -> bool:
     return _leave(session, held, StageStatus.FAILED, finished_at=func.clock_timestamp(), error=error)
 
 
-def hand_back(session: Session, claims: Collection[Claim]) -> list[Claim]:
-    """Give stages back that were not at fault, claimable at once; their attempts don't count.
+def hand_back(session: Session, claims: Collection[Claim], delay_seconds: float = 0) -> list[Claim]:
+    """Give stages back that were not at fault, claimable after the delay; their attempts don't count.
 
     Returns those that were still held: their messages are to be sent again.
     """
@@ -131,8 +135,8 @@ def hand_back(session: Session, claims: Collection[Claim]) -> list[Claim]:
         .values(
             status=StageStatus.QUEUED,
             attempts=Stage.attempts - 1,
-            due_at=func.clock_timestamp(),
-            sent_at=func.clock_timestamp(),
+            due_at=_from_now(delay_seconds),
+            sent_at=_from_now(delay_seconds),
             lease_expires_at=None,
             worker=None,
         )
@@ -149,10 +153,13 @@ def _leave(session: Session, held: Claim, target: StageStatus, **values: Any) ->
         update(Stage)
         .where(_is_any_of([held]))
         .values(status=target, lease_expires_at=None, worker=None, **values)
-        .returning(Stage.token)
+        .returning((func.clock_timestamp() - Stage.started_at).label("ran"))
         .execution_options(synchronize_session=False)
     ).first()
-    return left is not None
+    if left is None:
+        return False
+    tallies.stage_left(session, held.name, target, values.get("error"), left.ran)
+    return True
 
 
 def _suspect() -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
-"""The outbox: what webhooks are to tell, written in the very transaction in which it happens.
+"""Attempts at webhooks, claimed like stages: with a lease and a fencing token, by Postgres's own clock.
 
-Nothing here commits. An attempt is claimed like a stage: with a lease and a fencing token, by Postgres's own clock.
+Nothing here commits. The deliveries themselves are written by `outbox`.
 """
 
 import logging
@@ -8,28 +8,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, event, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
-from uuid_utils.compat import uuid7
 
-from db import messages
+from db import lines, tallies
 from db.errors import DeliveryNotFound
-from db.models import Batch, Delivery, DeliveryAttempt, DisabledReceiver, Job
-from db.states import DeliveryStatus, Event, JobStatus
+from db.lines import Limits, is_not_leased, is_waiting
+from db.models import Delivery, DeliveryAttempt, DisabledReceiver
+from db.outbox import GONE
+from db.states import DeliveryStatus, Event
 
 logger = logging.getLogger(__name__)
 
-GONE = "the receiver answered 410 Gone, so nothing more is sent to this URL until a redelivery succeeds"
 LOST = "the process that ran this attempt was lost: whether the receiver got it isn't known"
-DEFAULT_PORTS = {"http": 80, "https": 443}
-LOCK_CLASS = 4201
-"""Of the advisory locks on receivers: any number that no other lock has."""
-
-_CREATED = "deliveries.created"
+RECEIVER_LOCKS, TENANT_LOCKS = 4201, 4202
+"""The classes of the advisory locks on them: any numbers that no other lock has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,84 +63,25 @@ class Step:
     reason: str | None = None
 
 
-def job_ended(session: Session, job_id: UUID, status: JobStatus) -> None:
-    """Tell of a job's end, if its caller wants to hear of it."""
-    job = session.execute(select(Job.tenant, Job.webhook_url, Job.webhook_events).where(Job.id == job_id)).one()
-    happened = Event(f"job.{status}")
-    if job.webhook_url is not None and (job.webhook_events is None or happened in job.webhook_events):
-        _create(session, job.tenant, happened, job.webhook_url, job_id=job_id)
-
-
-def batch_completed(session: Session, batch: Batch) -> None:
-    """Tell that a batch's last job has ended, if its caller wants to hear of it."""
-    if batch.webhook_url is not None:
-        _create(session, batch.tenant, Event.BATCH_COMPLETED, batch.webhook_url, batch_id=batch.id)
-
-
-def _create(session: Session, tenant: str, happened: Event, url: str, **subject: UUID) -> None:
-    is_gone = session.get(DisabledReceiver, (tenant, url)) is not None
-    delivery = Delivery(
-        id=uuid7(),
-        tenant=tenant,
-        event=happened,
-        url=url,
-        receiver=receiver(url),
-        status=DeliveryStatus.DISABLED if is_gone else DeliveryStatus.PENDING,
-        reason=GONE if is_gone else None,
-        due_at=func.clock_timestamp(),
-        sent_at=func.clock_timestamp(),
-        finished_at=func.clock_timestamp() if is_gone else None,
-        **subject,
-    )
-    session.add(delivery)
-    session.flush()
-    if not is_gone:
-        session.info.setdefault(_CREATED, []).append(delivery.id)
-
-
-# Whoever ends a job, and in which process, its webhook is on its way as soon as that is committed.
-@event.listens_for(Session, "after_commit")
-def _wake(session: Session) -> None:
-    for delivery_id in session.info.pop(_CREATED, []):
-        try:
-            messages.send_delivery(delivery_id)
-        except Exception:
-            # The commit stands; an error here would look as if it had failed. The sweep sends it.
-            logger.exception("delivery %s could not be sent to the queue", delivery_id)
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget(session: Session) -> None:
-    session.info.pop(_CREATED, None)
-
-
-def receiver(url: str) -> str:
-    """Host and port of a URL that was checked when it came in."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return url  # never in the way of a job's end: the request will be refused for it
-    return f"{host}:{port or DEFAULT_PORTS.get(parts.scheme, 0)}"
-
-
-def take(session: Session, delivery_id: UUID, lease: timedelta, most_in_flight: int) -> Claim | None:
+def take(session: Session, delivery_id: UUID, lease: timedelta, limits: Limits) -> Claim | None:
     """Take a delivery that is due, count the attempt and note its beginning.
 
-    Of one receiver at most so many attempts run at once. One that comes while they do stays in its receiver's line:
-    whoever ends an attempt calls the next (`next_in_line`). Returns None when nothing was taken.
+    One receiver, and one tenant, has no more attempts running than the limits say. A delivery that comes while they do
+    stays in its line: whoever ends an attempt calls the next (`lines.call_next`). Returns None when nothing was taken.
     """
-    where = session.scalar(select(Delivery.receiver).where(Delivery.id == delivery_id))
-    if where is None:
+    of = session.execute(select(Delivery.receiver, Delivery.tenant).where(Delivery.id == delivery_id)).one_or_none()
+    if of is None:
         return None
-    # One claim at a time counts and takes; the lock is let go by the commit, long before the request.
-    session.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, func.hashtext(where))))
-    if _in_flight(session, where) >= most_in_flight:
-        session.execute(_update().where(Delivery.id == delivery_id, *_is_waiting()).values(sent_at=None))
+    # One claim at a time counts and takes; the locks, always in this order, are let go by the commit, long before the
+    # request.
+    _lock(session, RECEIVER_LOCKS, of.receiver)
+    _lock(session, TENANT_LOCKS, of.tenant)
+    if not lines.has_room(session, of.receiver, of.tenant, limits):
+        session.execute(_update().where(Delivery.id == delivery_id, *is_waiting()).values(sent_at=None))
         return None
     row = session.execute(
         _update()
-        .where(Delivery.id == delivery_id, *_is_waiting())
+        .where(Delivery.id == delivery_id, *is_waiting())
         .values(
             attempts=Delivery.attempts + 1,
             token=Delivery.token + 1,
@@ -170,6 +107,10 @@ def take(session: Session, delivery_id: UUID, lease: timedelta, most_in_flight: 
     return claim
 
 
+def _lock(session: Session, kind: int, name: str) -> None:
+    session.execute(select(func.pg_advisory_xact_lock(kind, func.hashtext(name))))
+
+
 def _begin_attempt(session: Session, claim: Claim) -> None:
     session.execute(
         update(DeliveryAttempt)
@@ -188,14 +129,13 @@ def _begin_attempt(session: Session, claim: Claim) -> None:
     )
 
 
-def _in_flight(session: Session, where: str) -> int:
-    query = select(func.count()).where(
-        Delivery.receiver == where,
-        # As the index has it: what waits may be thousands, and each claim counts.
-        Delivery.lease_expires_at.is_not(None),
-        Delivery.lease_expires_at > func.clock_timestamp(),
-    )
-    return session.scalar(query) or 0
+def hand_back(session: Session, claim: Claim, delay_seconds: float) -> None:
+    """Give up an attempt that sent nothing: it doesn't count, and another one is due after the delay."""
+    due_at = func.clock_timestamp() + timedelta(seconds=delay_seconds)
+    if _move(session, claim, attempts=Delivery.attempts - 1, due_at=due_at) or _let_go(
+        session, claim, attempts=Delivery.attempts - 1
+    ):
+        session.execute(delete(DeliveryAttempt).where(*_is_attempt(claim)))
 
 
 def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bool:
@@ -205,7 +145,7 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
     """
     session.execute(
         update(DeliveryAttempt)
-        .where(DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt)
+        .where(*_is_attempt(claim))
         .values(
             duration_ms=answered.duration_ms,
             status_code=answered.status_code,
@@ -215,30 +155,42 @@ def record(session: Session, claim: Claim, answered: Answered, step: Step) -> bo
         .execution_options(synchronize_session=False)
     )
     is_over = step.status is not DeliveryStatus.PENDING
-    moved = session.execute(
-        _update()
-        .where(
-            Delivery.id == claim.delivery_id,
-            Delivery.token == claim.token,
-            Delivery.status == DeliveryStatus.PENDING,
-        )
-        .values(
-            status=step.status,
-            reason=step.reason,
-            lease_expires_at=None,
-            due_at=func.clock_timestamp() + timedelta(seconds=step.delay_seconds),
-            sent_at=None,
-            finished_at=func.clock_timestamp() if is_over else None,
-        )
-        .returning(Delivery.id)
-    ).first()
-    if moved is None:
+    moved = _move(
+        session,
+        claim,
+        status=step.status,
+        reason=step.reason,
+        due_at=func.clock_timestamp() + timedelta(seconds=step.delay_seconds),
+        finished_at=func.clock_timestamp() if is_over else None,
+    )
+    if not moved and not _let_go(session, claim):
         return False
+    tallies.webhook_attempted(session, step.status)
     if step.status is DeliveryStatus.SUCCEEDED:
         session.execute(delete(DisabledReceiver).where(*_is_url(DisabledReceiver, claim)))
     elif step.status is DeliveryStatus.DISABLED:
         _disable(session, claim)
     return True
+
+
+def _move(session: Session, claim: Claim, **values: Any) -> bool:
+    """End the claim, with these values; False when it is no longer the delivery's last word."""
+    return _end(session, claim, Delivery.token == claim.token, **values)
+
+
+def _let_go(session: Session, claim: Claim, **values: Any) -> bool:
+    """End the claim's lease alone when it was to be sent again while it ran; False when another attempt has begun."""
+    return _end(session, claim, Delivery.token != claim.token, Delivery.attempts == claim.attempt, **values)
+
+
+def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> bool:
+    ended = session.execute(
+        _update()
+        .where(Delivery.id == claim.delivery_id, Delivery.status == DeliveryStatus.PENDING, *conditions)
+        .values(lease_expires_at=None, sent_at=None, **values)
+        .returning(Delivery.id)
+    )
+    return ended.first() is not None
 
 
 def _disable(session: Session, claim: Claim) -> None:
@@ -250,8 +202,9 @@ def _disable(session: Session, claim: Claim) -> None:
         .where(
             Delivery.receiver == claim.receiver,
             *_is_url(Delivery, claim),
+            Delivery.id != claim.delivery_id,
             Delivery.status == DeliveryStatus.PENDING,
-            _is_not_leased(),
+            is_not_leased(),
         )
         .with_for_update(skip_locked=True)
     )
@@ -268,67 +221,11 @@ def _disable(session: Session, claim: Claim) -> None:
     )
 
 
-def next_in_line(session: Session, where: str) -> list[tuple[UUID, int]]:
-    """The receiver's next delivery that is due and has no message on its way, with its attempts so far.
-
-    It is marked as sent: the message is to be sent after the commit. First attempts come before repeated ones.
-    """
-    found = (
-        select(Delivery.id)
-        .where(Delivery.receiver == where, *_is_waiting(), Delivery.sent_at.is_(None))
-        .order_by(Delivery.attempts, Delivery.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return _mark_sent(session, found)
-
-
-def mark_due(session: Session, silence: timedelta, most_in_flight: int, limit: int) -> list[tuple[UUID, int]]:
-    """Deliveries that are due, now marked as sent, with their attempts so far.
-
-    Of each receiver no more than it may have in flight, less those that are, or whose messages are on their way
-    (sent within `silence`): a dead receiver's thousands stay where they are. Receivers take turns, and first attempts
-    come before repeated ones.
-    """
-    stale = or_(Delivery.sent_at.is_(None), Delivery.sent_at < func.clock_timestamp() - silence)
-    busy = (
-        select(Delivery.receiver, func.count().label("count"))
-        .where(
-            Delivery.status == DeliveryStatus.PENDING,
-            or_(Delivery.lease_expires_at > func.clock_timestamp(), ~stale),
-        )
-        .group_by(Delivery.receiver)
-        .subquery()
-    )
-    place = func.row_number().over(partition_by=Delivery.receiver, order_by=(Delivery.attempts, Delivery.due_at))
-    line = select(Delivery.id, Delivery.receiver, place.label("place")).where(*_is_waiting(), stale).subquery()
-    found = (
-        select(Delivery.id)
-        .join(line, line.c.id == Delivery.id)
-        .outerjoin(busy, busy.c.receiver == line.c.receiver)
-        .where(line.c.place <= most_in_flight - func.coalesce(busy.c.count, 0))
-        .order_by(line.c.place, Delivery.attempts, Delivery.due_at)
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
-    return _mark_sent(session, found)
-
-
-def _mark_sent(session: Session, found: Any) -> list[tuple[UUID, int]]:
-    cte = found.cte("found")
-    marked = session.execute(
-        _update()
-        .where(Delivery.id == cte.c.id)
-        .values(sent_at=func.clock_timestamp())
-        .returning(Delivery.id, Delivery.attempts)
-    )
-    return [(row.id, row.attempts) for row in marked]
-
-
 def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
     """Have a delivery sent again now, whatever became of it; its attempts go on counting.
 
-    The message is to be sent after the commit. Raises `DeliveryNotFound`, for another tenant's too.
+    An attempt that runs is let run to its end, but doesn't decide: the new token takes its word from it. The message
+    is to be sent after the commit. Raises `DeliveryNotFound`, for another tenant's too.
     """
     session.execute(
         _update()
@@ -336,6 +233,7 @@ def redeliver(session: Session, tenant: str, delivery_id: UUID) -> Delivery:
         .values(
             status=DeliveryStatus.PENDING,
             reason=None,
+            token=Delivery.token + 1,
             due_at=func.clock_timestamp(),
             sent_at=func.clock_timestamp(),
             finished_at=None,
@@ -371,12 +269,8 @@ def _update() -> Any:
     return update(Delivery).execution_options(synchronize_session=False)
 
 
-def _is_not_leased() -> ColumnElement[bool]:
-    return or_(Delivery.lease_expires_at.is_(None), Delivery.lease_expires_at < func.clock_timestamp())
-
-
-def _is_waiting() -> Collection[ColumnElement[bool]]:
-    return Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= func.clock_timestamp(), _is_not_leased()
+def _is_attempt(claim: Claim) -> Collection[ColumnElement[bool]]:
+    return DeliveryAttempt.delivery_id == claim.delivery_id, DeliveryAttempt.number == claim.attempt
 
 
 def _is_url(table: type[Delivery | DisabledReceiver], claim: Claim) -> Collection[ColumnElement[bool]]:

@@ -11,17 +11,28 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from db.keys import artifact_key
+from db.explanations import Ranked, Searched, Story, explain
+from db.keys import artifact_key, image_key
 from db.models import Batch, Instance, Job, Stage
 from db.outlook import Outlook
-from db.states import Artifact, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
+from db.states import (
+    Artifact,
+    CandidateSource,
+    Instances,
+    JobStatus,
+    OnMissing,
+    Outcome,
+    Priority,
+    StageName,
+    StageStatus,
+)
 
 
 class UrlSigner(Protocol):
     """What turns an object's key into a URL that its reader may GET: `db.storage.ObjectStore`."""
 
-    def url(self, key: str) -> str:
-        """A presigned URL."""
+    def url(self, key: str, filename: str | None = None) -> str:
+        """A presigned URL, which a browser saves under the file name instead of showing it, where there is one."""
         ...
 
 
@@ -42,6 +53,7 @@ class ImageDocument(BaseModel):
     """The submitted picture, measured upright; null until a picture that was given by its URL has been fetched."""
 
     url: str | None = Field(description="Where it is fetched from; null when it came with the submission.")
+    stored_url: str | None = Field(description="A presigned URL of the picture as it is stored.")
     sha256: str | None
     width: int | None
     height: int | None
@@ -56,8 +68,10 @@ class InputDocument(BaseModel):
     instances: Instances
     outputs: list[Artifact]
     profile: str
+    models: dict[StageName, str] | None = Field(description="Those that were asked for instead of the profile's.")
     priority: Priority
     box_threshold: float | None
+    on_missing: OnMissing
 
 
 class StageDocument(BaseModel):
@@ -75,13 +89,29 @@ class CandidateDocument(BaseModel):
 
     label: str
     score: float
+    fit: float | None = Field(
+        None,
+        description="The probability of this label among all that such a picture may show; null where the models "
+        "aren't calibrated for it.",
+    )
 
 
 class MainObjectDocument(CandidateDocument):
-    """The chosen candidate and how clear the choice was."""
+    """The candidate that is answered for, and how clear the choice was."""
 
-    margin: float = Field(description="Its score less the next one's.")
+    margin: float = Field(
+        description="Its score less the best one of the others; negative where a better one wasn't found."
+    )
     ambiguous: bool = Field(description="The margin is too small to be sure.")
+
+
+class SearchDocument(BaseModel):
+    """A candidate that was looked for in the picture."""
+
+    label: str
+    found: bool
+    best_score: float = Field(description="Of all its boxes, also where it is too low.")
+    threshold: float = Field(description="The least box score that was taken, or would have been.")
 
 
 class MaskDocument(BaseModel):
@@ -120,8 +150,20 @@ class ResultDocument(BaseModel):
     """The answer of a succeeded job."""
 
     outcome: Outcome
+    explanation: str = Field(
+        description="How the answer came about, in a line for people.",
+        examples=["Of 2 candidates “snowboard” suits the picture best (score 0.83). It was found (box score 0.61)."],
+    )
+    none_fits: bool = Field(
+        description="Nothing was found, and the picture seems to show something else than any of the candidates."
+    )
     main_object: MainObjectDocument
     candidates: list[CandidateDocument]
+    candidate_source: CandidateSource = Field(description="Who named the candidates.")
+    searched: list[SearchDocument] = Field(
+        description="The candidates that were looked for: the best one and, with `on_missing: next`, those after it."
+    )
+    notes: list[str] = Field(description="What else should be known, such as a label of which only a part was read.")
     instances: list[InstanceDocument]
     models: list[ModelDocument]
 
@@ -185,15 +227,21 @@ def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) ->
         outlook=OutlookDocument(**asdict(outlook)) if outlook else None,
         input=InputDocument(
             image=ImageDocument(
-                url=job.image_url, sha256=job.image_sha256, width=job.image_width, height=job.image_height
+                url=job.image_url,
+                stored_url=signer.url(image_key(job.id)) if job.image_sha256 else None,
+                sha256=job.image_sha256,
+                width=job.image_width,
+                height=job.image_height,
             ),
             description=job.description,
             labels=job.labels,
             instances=job.instances_wanted,
             outputs=[Artifact(name) for name in job.outputs],
             profile=job.profile,
+            models=job.models,
             priority=job.priority,
             box_threshold=job.box_threshold,
+            on_missing=job.on_missing,
         ),
         stages=[_stage(stage) for stage in job.stages],
         result=_result(job, signer) if job.outcome else None,
@@ -205,38 +253,59 @@ def job_document(job: Job, signer: UrlSigner, outlook: Outlook | None = None) ->
 
 
 def _stage(stage: Stage) -> StageDocument:
-    duration = (stage.finished_at - stage.started_at) if stage.started_at and stage.finished_at else None
     return StageDocument(
         name=stage.name,
         status=stage.status,
         attempts=stage.attempts,
-        duration_ms=round(duration.total_seconds() * 1000) if duration else None,
+        duration_ms=stage.duration_ms,
         error=ErrorDocument.model_validate(stage.error) if stage.error else None,
     )
 
 
 def _result(job: Job, signer: UrlSigner) -> ResultDocument:
-    by_name = {stage.name: stage for stage in job.stages}
-    classified = by_name[StageName.CLASSIFY].result or {}
+    by_name = {stage.name: stage.result or {} for stage in job.stages}
+    # Jobs of earlier versions have fewer facts.
+    classified, detected = by_name[StageName.CLASSIFY], by_name[StageName.DETECT]
     candidates = [CandidateDocument.model_validate(candidate) for candidate in classified["candidates"]]
-    return ResultDocument.model_validate(
-        {
-            "outcome": job.outcome,
-            "main_object": {
-                **candidates[0].model_dump(),
-                "margin": classified["margin"],
-                "ambiguous": classified["ambiguous"],
-            },
-            "candidates": candidates,
-            "instances": [_instance(instance, job.outputs, signer) for instance in job.instances],
-            "models": [{"stage": stage.name, **stage.model} for stage in job.stages if stage.model],
-        }
+    searched = [SearchDocument.model_validate(each) for each in detected.get("searched", [])]
+    source = CandidateSource(classified.get("source", CandidateSource.LABELS if job.labels else CandidateSource.LOCAL))
+    none_fits = job.outcome is Outcome.NOT_FOUND and bool(classified.get("none_fits"))
+    story = Story(
+        outcome=Outcome(job.outcome or Outcome.NOT_FOUND),
+        source=source,
+        ranking=[Ranked(each.label, each.score) for each in candidates],
+        searched=[Searched(**each) for each in detected.get("searched", [])],
+        ambiguous=classified["ambiguous"],
+        none_fits=none_fits,
     )
+    return ResultDocument(
+        outcome=story.outcome,
+        explanation=explain(story),
+        none_fits=none_fits,
+        main_object=_main_object(candidates, job.label, ambiguous=classified["ambiguous"]),
+        candidates=candidates,
+        candidate_source=source,
+        searched=searched,
+        notes=[*classified.get("notes", []), *detected.get("notes", [])],
+        instances=[_instance(instance, job.outputs, signer) for instance in job.instances],
+        models=[ModelDocument(stage=stage.name, **stage.model) for stage in job.stages if stage.model],
+    )
+
+
+def _main_object(candidates: list[CandidateDocument], label: str | None, *, ambiguous: bool) -> MainObjectDocument:
+    """The candidate of this label, the best one where none is."""
+    chosen = next((each for each in candidates if each.label == label), candidates[0])
+    others = [each.score for each in candidates if each is not chosen]
+    margin = chosen.score - max(others) if others else 1.0
+    return MainObjectDocument(**chosen.model_dump(), margin=margin, ambiguous=ambiguous)
 
 
 def _instance(instance: Instance, outputs: Collection[str], signer: UrlSigner) -> InstanceDocument:
     urls = {
-        f"{artifact}_url": signer.url(artifact_key(instance.job_id, instance.position, artifact))
+        f"{artifact}_url": signer.url(
+            artifact_key(instance.job_id, instance.position, artifact),
+            f"{instance.job_id}-{instance.position}-{artifact}.png",
+        )
         if artifact in outputs
         else None
         for artifact in Artifact

@@ -206,6 +206,33 @@ class UnknownProfile(MainmaskError):
         super().__init__(f"There is no model profile {name!r}; there are: {', '.join(known)}.")
 
 
+class CheckpointMissing(MainmaskError):
+    """A model's files have not been pulled to this machine, or not all of them."""
+
+    code = "checkpoint-missing"
+
+    def __init__(self, name: str, folder: object) -> None:
+        super().__init__(f"The model {name} is not in {folder}. Fetch it with: mainmask models pull {name}")
+
+
+class UnknownModel(MainmaskError):
+    """The table has no such model for this stage."""
+
+    code = "unknown-model"
+
+    def __init__(self, name: str, stage: str, known: list[str]) -> None:
+        super().__init__(f"There is no model {name!r} to {stage} with; there are: {', '.join(known)}.")
+
+
+class ModelNotOffered(MainmaskError):
+    """A job asks for a model that this worker doesn't lend to jobs."""
+
+    code = "model-not-offered"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name!r} is not among those that jobs may ask for here.")
+
+
 class ImageOutOfShape(MainmaskError):
     """The picture is longer, or has more frames, than the settings allow."""
 

@@ -7,9 +7,6 @@ from typing import Any
 from db.models import Job, Stage
 from db.states import TERMINAL, StageStatus
 
-STAGE_NUMBERS = 10_000
-"""More than twice the attempts that a stage could have."""
-LAST_NUMBER = 10 * STAGE_NUMBERS
 ENDED = frozenset({StageStatus.SUCCEEDED, StageStatus.FAILED})
 
 
@@ -20,32 +17,40 @@ class JobEvent:
     number: int
     name: str
     data: dict[str, Any]
+    is_last: bool = False
+    """Whether it tells the job's end."""
 
 
 def events(job: Job, after: int = 0) -> list[JobEvent]:
     """What has happened to a job that was loaded with its stages, after the event of this number.
 
-    Of a stage's attempts the last one is told, with its count. A job that was started again after its end begins anew.
+    Of a stage's attempts the last one is told, with its count.
     """
-    happened = list(_events(job))
-    if after >= LAST_NUMBER and job.status not in TERMINAL:
-        after = 0
-    return [event for event in happened if event.number > after]
+    return [event for event in _events(job) if event.number > after]
 
 
 def _events(job: Job) -> Iterator[JobEvent]:
     yield JobEvent(1, "job.queued", {"status": "queued"})
+    # A token counts the claims of its stage, and goes on counting when a job that has failed is started again.
+    claims = 0
     for stage in job.stages:
+        claims += stage.token
         if stage.attempts:
-            number = (stage.position + 1) * STAGE_NUMBERS + 2 * stage.attempts
-            yield JobEvent(number, "stage.running", _data(stage, "running"))
+            yield JobEvent(4 * claims, "stage.running", _data(stage, "running"))
             if stage.status in ENDED:
-                yield JobEvent(number + 1, f"stage.{stage.status}", _data(stage, stage.status))
+                yield JobEvent(4 * claims + 1, f"stage.{stage.status}", _data(stage, stage.status))
             elif stage.status is StageStatus.QUEUED:
-                yield JobEvent(number + 1, "stage.retrying", _data(stage, "retrying"))
+                yield JobEvent(4 * claims + 1, "stage.retrying", _data(stage, "retrying"))
     if job.status in TERMINAL:
-        yield JobEvent(LAST_NUMBER, f"job.{job.status}", {"status": job.status, "outcome": job.outcome})
+        data = {"status": job.status, "outcome": job.outcome}
+        yield JobEvent(4 * claims + 2, f"job.{job.status}", data, is_last=True)
 
 
 def _data(stage: Stage, status: str) -> dict[str, Any]:
-    return {"stage": stage.name, "status": status, "attempts": stage.attempts, "error": stage.error}
+    return {
+        "stage": stage.name,
+        "status": status,
+        "attempts": stage.attempts,
+        "duration_ms": stage.duration_ms if status in ENDED else None,
+        "error": stage.error,
+    }

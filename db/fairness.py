@@ -2,11 +2,10 @@
 
 from bisect import bisect_right
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import Job
-from db.states import IN_FLIGHT, Priority
+from db import load
+from db.states import Priority
 
 BANDS = (32, 1024)
 """A caller's jobs in flight from which on its next ones wait behind everybody who has fewer."""
@@ -23,5 +22,4 @@ def message_priority(priority: Priority, in_flight: int) -> int:
 
 def in_flight(session: Session, tenant: str) -> int:
     """The tenant's jobs that haven't ended, counted no further than the last band needs."""
-    some = select(Job.id).where(Job.tenant == tenant, Job.status.in_(IN_FLIGHT)).limit(BANDS[-1]).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+    return load.count_in_flight(session, tenant, at_most=BANDS[-1])

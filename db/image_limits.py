@@ -15,8 +15,9 @@ class ImageLimits:
     """The longer side over the shorter one."""
     frames: int = 1000
     """Of an animation."""
+    file_bytes: int = 32 * 1024 * 1024
 
-    def check(self, width: int, height: int, frames: int) -> None:
+    def check(self, width: int, height: int) -> None:
         """Raise `ImageTooLarge` or `ImageOutOfShape`, which say the size and the limit."""
         if width * height > self.pixels:
             raise ImageTooLarge(width, height, self.pixels)
@@ -26,5 +27,3 @@ class ImageLimits:
         if longer > self.aspect * shorter:
             shape = f"{longer / shorter:.0f} times as long as it is wide"
             raise ImageOutOfShape(f"is {shape}", f"{self.aspect:g} times")
-        if frames > self.frames:
-            raise ImageOutOfShape(f"has {frames} frames", f"{self.frames}")

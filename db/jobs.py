@@ -1,25 +1,25 @@
 """Jobs in Postgres: each state change is one guarded UPDATE. Nothing here commits."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from db import batches, deliveries
+from db import batches, outbox, tallies
 from db.errors import JobNotFound
-from db.keys import earliest_id
+from db.keys import submitted_at
 from db.models import JSON, Job, Stage
 from db.states import (
-    IN_FLIGHT,
     JOB_TRANSITIONS,
     Artifact,
     Instances,
     JobStatus,
+    OnMissing,
     Outcome,
     Priority,
     StageName,
@@ -39,8 +39,10 @@ class NewJob:
     description: str | None = None
     labels: list[str] | None = None
     instances_wanted: Instances = Instances.BEST
+    models: dict[str, str] | None = None
     outputs: list[str] = field(default_factory=lambda: list(Artifact))
     box_threshold: float | None = None
+    on_missing: OnMissing = OnMissing.NOT_FOUND
     priority: Priority = Priority.NORMAL
     caller_metadata: dict[str, Any] = field(default_factory=dict)
     webhook_url: str | None = None
@@ -56,7 +58,7 @@ class NewJob:
 
 def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
     """Insert the job and its stages, the first of them queued with this priority of its messages."""
-    job = Job(**asdict(new))
+    job = Job(**asdict(new), created_at=submitted_at(new.id))
     job.stages = [Stage(name=name, position=position) for position, name in enumerate(StageName)]
     for stage in job.stages:
         stage.status = StageStatus.PENDING
@@ -67,6 +69,7 @@ def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
     job.instances = []
     session.add(job)
     session.flush()
+    tallies.job_accepted(session, job)
     return job
 
 
@@ -87,54 +90,6 @@ def _one(session: Session, job_id: UUID, *conditions: ColumnElement[bool]) -> Jo
     return job
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobFilter:
-    """Which of a tenant's jobs; what is None leaves all."""
-
-    status: JobStatus | None = None
-    label: str | None = None
-    """The main object's."""
-    batch_id: UUID | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    metadata_key: str | None = None
-    metadata_value: str | None = None
-    """As text, whatever its type; with a key."""
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """For a WHERE."""
-        if self.status is not None:
-            yield Job.status == self.status
-        if self.label is not None:
-            yield Job.label == self.label
-        if self.batch_id is not None:
-            yield Job.batch_id == self.batch_id
-        # Ids are in the order of time, and indexed.
-        if self.created_after is not None:
-            yield Job.id >= earliest_id(self.created_after)
-        if self.created_before is not None:
-            yield Job.id < earliest_id(self.created_before)
-        if self.metadata_key is not None:
-            yield Job.caller_metadata.has_key(self.metadata_key)
-            if self.metadata_value is not None:
-                yield Job.caller_metadata[self.metadata_key].astext == self.metadata_value
-
-
-def page(session: Session, tenant: str, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
-    """The tenant's jobs with their stages and instances, the newest first, older than `before`.
-
-    Ids are UUIDv7, ordered by time: a page stays the same however many jobs arrive meanwhile.
-    """
-    query = (
-        select(Job)
-        .where(Job.tenant == tenant, *wanted.conditions())
-        .options(selectinload(Job.stages), selectinload(Job.instances))
-    )
-    if before is not None:
-        query = query.where(Job.id < before)
-    return list(session.scalars(query.order_by(Job.id.desc()).limit(limit)))
-
-
 def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
     """A text for each of the jobs that is another one after each change of its state or its stages'."""
     rows = session.execute(
@@ -147,33 +102,6 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
     for job_id, *state in rows:
         found[job_id] = found.get(job_id, "") + repr(state)
     return found
-
-
-def count_waiting(session: Session, *, at_most: int) -> int:
-    """How many stages wait for a worker, whosever they are; it counts no further than `at_most`."""
-    return _count(session, select(literal(1)).where(Stage.status == StageStatus.QUEUED), at_most)
-
-
-def count_in_flight(session: Session, tenant: str, *, at_most: int) -> int:
-    """How many of the tenant's jobs haven't ended; it counts no further than `at_most`."""
-    return _count(session, select(literal(1)).where(Job.tenant == tenant, Job.status.in_(IN_FLIGHT)), at_most)
-
-
-def _count(session: Session, rows: Select[int], at_most: int) -> int:
-    return session.scalar(select(func.count()).select_from(rows.limit(at_most).subquery())) or 0
-
-
-def take_turns(session: Session, tenant: str) -> None:
-    """Wait for whoever took this turn of the tenant's before; it ends with the transaction.
-
-    Raises SQLAlchemy's `OperationalError` after two seconds: turns are short, so that one's holder is frozen.
-    """
-    session.execute(
-        select(
-            func.set_config("lock_timeout", "2s", True),
-            func.pg_advisory_xact_lock(func.hashtextextended(f"tenant {tenant}", 0)),
-        )
-    )
 
 
 def start(session: Session, job_id: UUID) -> Job:
@@ -250,10 +178,10 @@ def cancel(session: Session, job_id: UUID) -> bool:
     return canceled
 
 
-def requeue(session: Session, job_id: UUID) -> StageName | None:
+def requeue(session: Session, job_id: UUID, *, message_priority: int = 0) -> StageName | None:
     """Start a failed job again at the stage that failed, with all its attempts; None when it hasn't failed.
 
-    The results of the stages before it stay; the message is sent after the commit.
+    The results of the stages before it stay; the message is sent after the commit, with this priority.
     """
     _lock_stages(session, job_id)
     if not _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED, finished_at=None, error=None):
@@ -272,6 +200,7 @@ def requeue(session: Session, job_id: UUID) -> StageName | None:
         .where(Stage.job_id == job_id, Stage.status == StageStatus.FAILED)
         .values(
             status=StageStatus.QUEUED,
+            priority=message_priority,
             attempts=0,
             error=None,
             due_at=func.clock_timestamp(),
@@ -305,20 +234,23 @@ def _skip(session: Session, job_id: UUID, statuses: set[StageStatus]) -> None:
 
 def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
     """The last step of a job, and what follows from it, in one transaction."""
-    if not _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values):
+    ended = _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values)
+    if ended is None:
         return False
     batches.job_ended(session, job_id)
-    deliveries.job_ended(session, job_id, target)
+    outbox.job_ended(session, job_id, target)
+    tallies.job_ended(session, target, ended.outcome, ended.finished_at - ended.created_at)
     return True
 
 
-def _move(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
+def _move(
+    session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any
+) -> Row[Outcome | None, datetime, Any] | None:
     check_job(source, target)
-    moved = session.execute(
+    return session.execute(
         update(Job)
         .where(Job.id == job_id, Job.status == source)
         .values(status=target, **values)
-        .returning(Job.id)
+        .returning(Job.outcome, Job.created_at, Job.finished_at)
         .execution_options(synchronize_session=False)
     ).first()
-    return moved is not None

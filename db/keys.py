@@ -1,11 +1,12 @@
 """Where a job's bytes lie in the object storage: all under one prefix, so that they leave together."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 JOBS = "jobs/"
 UPLOADS = "uploads/"
 FEATURES = "features/"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def job_prefix(job_id: UUID) -> str:
@@ -35,4 +36,10 @@ def features_key(name: str) -> str:
 
 def earliest_id(moment: datetime) -> UUID:
     """The least UUIDv7 of that moment: ids, and so keys, are in the order of their jobs' submission (RFC 9562)."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
+    return UUID(int=max(0, milliseconds) << 80)
+
+
+def submitted_at(job_id: UUID) -> datetime:
+    """The moment that a UUIDv7 names, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=job_id.int >> 80)

@@ -1,5 +1,6 @@
 """The messages: what wakes a worker up. They carry a job's id; Postgres holds all else."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
 
@@ -73,6 +74,14 @@ def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0, priority: 
     return True
 
 
+def send_all(stages: Iterable[tuple[StageName, UUID, int]]) -> bool:
+    """Wake workers for these stages of jobs, with these priorities; False when Redis couldn't be reached for one.
+
+    The rest is not tried then, or each would wait as long for a Redis that is silent: the sweep sends them.
+    """
+    return all(send(stage, job_id, priority=priority) for stage, job_id, priority in stages)
+
+
 def send_delivery(delivery_id: UUID, attempts: int = 0) -> bool:
     """Have a delivery attempted, after its row is committed; False when Redis can't be reached.
 
@@ -89,6 +98,11 @@ def send_delivery(delivery_id: UUID, attempts: int = 0) -> bool:
     except OperationalError:
         return False
     return True
+
+
+def send_deliveries(deliveries: Iterable[tuple[UUID, int]]) -> bool:
+    """Have these attempted, each with its attempts so far; like `send_all`."""
+    return all(send_delivery(delivery_id, attempts) for delivery_id, attempts in deliveries)
 
 
 def waiting(queue: str) -> int:

@@ -23,7 +23,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from db.states import DeliveryStatus, Event, Instances, JobStatus, Outcome, Priority, StageName, StageStatus
+from db.states import (
+    DeliveryStatus,
+    Event,
+    Instances,
+    JobStatus,
+    OnMissing,
+    Outcome,
+    Priority,
+    StageName,
+    StageStatus,
+)
 
 JSON = dict[str, Any]
 
@@ -94,10 +104,13 @@ class Job(Base):
     labels: Mapped[list[str] | None]
     instances_wanted: Mapped[Instances] = mapped_column(_enum(Instances, "instances_wanted"))
     profile: Mapped[str] = mapped_column(String(32))
+    models: Mapped[JSON | None]
+    """By stage, the names of those that the caller wants instead of the profile's; None: none."""
     outputs: Mapped[list[str]]
     """The artifacts to make."""
     box_threshold: Mapped[float | None]
     """The least box score that the caller takes; else the profile's own."""
+    on_missing: Mapped[OnMissing] = mapped_column(_enum(OnMissing, "on_missing"))
     priority: Mapped[Priority] = mapped_column(_enum(Priority, "priority"))
     caller_metadata: Mapped[JSON] = mapped_column("metadata")
     webhook_url: Mapped[str | None] = mapped_column(Text)
@@ -154,6 +167,13 @@ class Stage(Base):
     error: Mapped[JSON | None]
     result: Mapped[JSON | None]
     model: Mapped[JSON | None]
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Of the last attempt, from its claim to its end; None before."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)
 
 
 class Instance(Base):
@@ -256,6 +276,9 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_due", "due_at", postgresql_where=text("status = 'pending'")),
         Index("ix_deliveries_line", "receiver", "attempts", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_deliveries_tenant_line", "tenant", "attempts", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_deliveries_tenant_id", "tenant", "id"),
+        Index("ix_deliveries_tenant_status_id", "tenant", "status", "id"),
         Index("ix_deliveries_in_flight", "receiver", postgresql_where=text("lease_expires_at IS NOT NULL")),
         Index("ix_deliveries_job_id", "job_id"),
         Index("ix_deliveries_batch_id", "batch_id"),
@@ -322,4 +345,6 @@ class LoadedProfile(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     models: Mapped[JSON]
     """From a stage's name to its model's name, revision and licence."""
+    lent: Mapped[JSON] = mapped_column(server_default=text("'{}'"))
+    """The models that jobs may ask for besides: from a model's name to the same."""
     seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

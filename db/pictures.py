@@ -6,12 +6,13 @@ Both the API, at the door, and the workers, who decode the pixels, go through he
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from PIL import Image, UnidentifiedImageError
 
-from db.errors import InvalidImage, MainmaskError
+from db.errors import ImageOutOfShape, InvalidImage, MainmaskError
 from db.image_limits import ImageLimits
+from db.picture_files import CountedReads, check_cost, has_too_many_frames
 
 # Pillow reads some forty formats, one of them by starting a PostScript interpreter. These are what pictures come in.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
@@ -35,9 +36,14 @@ def open_picture(file: BinaryIO, limits: ImageLimits) -> Image.Image:
 
     Raises `ImageTooLarge`, `ImageOutOfShape`, and `InvalidImage` when it is no picture of these formats.
     """
+    counted = CountedReads(file)
     with translated():
-        image = Image.open(file, formats=FORMATS)
-        limits.check(image.width, image.height, getattr(image, "n_frames", 1))
+        image = Image.open(cast("BinaryIO", counted), formats=FORMATS)
+        limits.check(image.width, image.height)
+        if has_too_many_frames(image, limits.frames):
+            raise ImageOutOfShape("has more frames", f"{limits.frames}")
+        check_cost(image, file)
+        counted.stop()
         return image
 
 

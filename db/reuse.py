@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from db import deliveries, profiles
+from db import outbox, profiles, tallies
 from db.jobs import NewJob
+from db.keys import submitted_at
 from db.models import Instance, Job, Stage
 from db.states import JobStatus
 
@@ -25,16 +27,21 @@ def reuse_key(new: NewJob | Job) -> str:
         new.description,
         new.labels,
         new.profile,
+        new.models,
         new.instances_wanted,
         new.box_threshold,
+        new.on_missing,
         sorted(new.outputs),
     ]
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()
 
 
-def find(session: Session, key: str, profile: str) -> Job | None:
-    """The newest finished job with this key whose every stage was run by the models that are loaded now."""
-    models = profiles.models_of(session, profile)
+def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | None = None) -> Job | None:
+    """The newest finished job with this key whose every stage was run by the models that would run it now.
+
+    `instead` names the models that are asked for in the place of the profile's, by stage.
+    """
+    models = profiles.models_of(session, profile, instead)
     found = session.scalar(
         select(Job)
         .where(Job.reuse_key == key, Job.status == JobStatus.SUCCEEDED)
@@ -52,6 +59,7 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     """Insert the job, ended, with the answer of `source`; its pictures must have been copied before."""
     job = Job(
         **asdict(new),
+        created_at=submitted_at(new.id),
         status=JobStatus.SUCCEEDED,
         outcome=source.outcome,
         label=source.label,
@@ -68,6 +76,8 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     ]
     session.add(job)
     session.flush()
-    deliveries.job_ended(session, job.id, JobStatus.SUCCEEDED)
-    session.refresh(job, ["created_at", "finished_at"])
+    outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
+    tallies.job_accepted(session, job)
+    tallies.job_ended(session, JobStatus.SUCCEEDED, job.outcome, None)
+    session.refresh(job, ["finished_at"])
     return job

@@ -2,10 +2,16 @@
 
 from functools import lru_cache
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, exc, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.settings import settings
+
+OUTAGES = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""What SQLAlchemy raises where Postgres can't be asked, the last when no connection became free in time.
+
+Its other errors would come again with the same question.
+"""
 
 
 @lru_cache

@@ -1,14 +1,19 @@
 """The settings, read once from `MAINMASK_…` environment variables."""
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from db.catalog import CHECKPOINTS, chosen, find_checkpoint, find_profile
+from db.checkpoints import Checkpoint
+from db.errors import UnknownModel, UnknownProfile
 from db.image_limits import ImageLimits
+from db.states import StageName
 
 
 def _split(value: object) -> object:
@@ -21,6 +26,12 @@ CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 ADMIN_KEY = re.compile(r"[!-~]{20,}")
 """What fits into a header, and can't be guessed."""
+
+
+def default_models_dir() -> Path:
+    """In the user's cache: the files can be fetched again (XDG base directories)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "mainmask" / "models"
 
 
 class Settings(BaseSettings):
@@ -48,7 +59,25 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     presigned_url_seconds: int = 3600
 
+    flower_url: AnyHttpUrl | None = None
+    """Where the page's readers reach Flower; without it, the page doesn't lead there."""
+
     profile: str = "tiny"
+    """Which models answer: `tiny`, `base` or `large`."""
+    classify_model: str | None = None
+    """Instead of the profile's; a name of the table, see docs/models.md."""
+    detect_model: str | None = None
+    segment_model: str | None = None
+    allowed_models: Annotated[frozenset[str], *CommaSeparated] = frozenset()
+    """Which models a job may ask for besides; with commas between them. A worker needs all of them on its disk."""
+    maximum_loaded_models: int = Field(6, ge=3)
+    """How many models a worker keeps loaded; that of least use makes room."""
+    models_dir: Path = Field(default_factory=default_models_dir)
+    """Where `mainmask models pull` puts what it fetches."""
+    models_mirror: str | None = None
+    """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
+    models_offline: bool = False
+    """Never ask the network for models. The workers never do."""
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -74,6 +103,12 @@ class Settings(BaseSettings):
     worker_ready_file: Path | None = None
     """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
 
+    metrics_token: SecretStr | None = None
+    """What `/metrics` asks for as a bearer token, here and in the workers. Empty is none: whoever gets there reads."""
+    metrics_port: Port | None = None
+    """Where processes that are no API serve their metrics; None: they don't."""
+    metrics_host: str = "127.0.0.1"
+
     lease_seconds: float = 6
     """How long a worker may be silent before what it runs is taken over; it renews three times as often."""
     sweep_interval_seconds: float = 2
@@ -97,6 +132,10 @@ class Settings(BaseSettings):
     """How long one attempt to deliver a webhook may take in all."""
     webhook_attempts_per_receiver: int = Field(4, ge=1)
     """How many attempts may run at once against one host and port: a dead one holds no more threads than that."""
+    webhook_attempts_per_tenant: int = Field(8, ge=1)
+    """How many attempts may run at once for one tenant, whatever its receivers."""
+    webhook_repeats_at_once: int = Field(16, ge=1)
+    """How many repeated attempts one process runs at once: fewer than its threads, so that first ones find some."""
     webhook_secret_overlap_hours: float = 24
     """How long a signing secret goes on signing once there is a newer one."""
 
@@ -111,24 +150,101 @@ class Settings(BaseSettings):
     """Of an animation, of which the first one is taken."""
     image_fetch_seconds: float = 30
     """How long fetching an `image_url` may take in all."""
+    image_fetches_at_once: int = Field(2, ge=1)
+    """How many of one worker's threads may fetch: about half of its `--concurrency`. One tenant has half of these."""
     maximum_batch_jobs: int = 500
     maximum_wait_seconds: int = 60
     """The longest `Prefer: wait`."""
     upload_seconds: int = 3600
     """For how long an upload can be filled and used."""
+    maximum_open_uploads: int = Field(1000, ge=1)
+    """How many uploads that haven't expired one tenant may have."""
     idempotency_hours: float = 24
     """For how long an `Idempotency-Key` is remembered."""
     maximum_labels: int = 64
     maximum_label_characters: int = 128
     maximum_description_characters: int = 4000
+    candidates_url: str | None = None
+    """The base URL of an OpenAI-compatible API that names what descriptions are about, such as
+    `http://ollama:11434/v1`. Without, and whenever it fails, the worker reads them itself (English only)."""
+    candidates_model: str = ""
+    """Its model's name there; needed with the URL."""
+    candidates_key: SecretStr | None = None
+    candidates_timeout_seconds: float = Field(10, gt=0, le=60)
+    """Of all attempts together; a job waits for it."""
+    candidates_maximum_tokens: int = Field(500, ge=1)
+    """Of an answer. With the next two it bounds the cost."""
+    candidates_maximum_characters: int = Field(2000, ge=0)
+    """Of a description that is sent; the worker reads longer ones itself."""
+    candidates_calls_per_minute: int = Field(60, ge=0)
+    """Of each worker process; over that it reads descriptions itself."""
+    candidates_remembered: int = Field(4096, ge=1)
+    """How many descriptions' answers a worker process keeps."""
+    maximum_instances: int = Field(100, ge=1)
+    """Of one job with `instances: all`, the best ones; each is a mask, and pictures of its own."""
     maximum_metadata_bytes: int = 16 * 1024
 
     @property
     def image_limits(self) -> ImageLimits:
         """How large a picture may be."""
         return ImageLimits(
-            self.maximum_image_pixels, self.maximum_image_side, self.maximum_image_aspect, self.maximum_image_frames
+            self.maximum_image_pixels,
+            self.maximum_image_side,
+            self.maximum_image_aspect,
+            self.maximum_image_frames,
+            self.maximum_image_bytes,
         )
+
+    @property
+    def checkpoints(self) -> dict[StageName, Checkpoint]:
+        """The models that answer where a job names no other one."""
+        names = (self.classify_model, self.detect_model, self.segment_model)
+        return chosen(self.profile, dict(zip(StageName, names, strict=True)))
+
+    @property
+    def lent_checkpoints(self) -> dict[str, Checkpoint]:
+        """Those that a job may name, by name."""
+        return {name: CHECKPOINTS[name] for name in sorted(self.allowed_models)}
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, name: str) -> str:
+        try:
+            return find_profile(name).name
+        except UnknownProfile as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("classify_model", "detect_model", "segment_model")
+    @classmethod
+    def _check_model(cls, name: str | None, field: ValidationInfo) -> str | None:
+        if not name:
+            return None
+        try:
+            return find_checkpoint(name, StageName(str(field.field_name).removesuffix("_model"))).name
+        except UnknownModel as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("allowed_models")
+    @classmethod
+    def _check_allowed_models(cls, names: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(names - CHECKPOINTS.keys()):
+            raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
+        return names
+
+    @field_validator("metrics_token", "metrics_port", mode="before")
+    @classmethod
+    def _take_empty_for_none(cls, value: object) -> object:
+        return value or None
+
+    @model_validator(mode="after")
+    def _check_candidates(self) -> "Settings":
+        if not self.candidates_url:
+            return self
+        if not self.candidates_url.startswith(("http://", "https://")):
+            raise ValueError("MAINMASK_CANDIDATES_URL must begin with http:// or https://")
+        if not self.candidates_model:
+            raise ValueError("MAINMASK_CANDIDATES_URL needs MAINMASK_CANDIDATES_MODEL")
+        return self
 
     @field_validator("admin_key")
     @classmethod

@@ -53,6 +53,26 @@ class Instances(StrEnum):
     ALL = "all"
 
 
+class CandidateSource(StrEnum):
+    """Who named the candidates."""
+
+    LABELS = "labels"
+    """The caller, in `labels`."""
+    LOCAL = "local"
+    """The worker's own reading of the description."""
+    ENDPOINT = "endpoint"
+    """The language model that the operator configured, reading the description."""
+
+
+class OnMissing(StrEnum):
+    """What a caller wants when the chosen candidate isn't found in the picture."""
+
+    NOT_FOUND = "not_found"
+    """To be told so."""
+    NEXT = "next"
+    """The next candidate that is found."""
+
+
 class Priority(StrEnum):
     """How soon a caller wants a job, against the same caller's other ones."""
 

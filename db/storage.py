@@ -1,10 +1,11 @@
 """The object storage: pictures and masks in an S3 bucket."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import boto3
@@ -12,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from db.errors import ObjectMissing, StorageUnavailable
-from db.keys import JOBS, earliest_id
+from db.keys import JOBS, UPLOADS, earliest_id
 from db.settings import Settings, settings
 
 if TYPE_CHECKING:  # a package of types alone
@@ -36,10 +37,13 @@ class ObjectStore:
         with _translated("put", key):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
-    def get(self, key: str) -> bytes:
-        """The whole object."""
-        with _translated("get", key):
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+    def get(self, key: str, maximum_bytes: int | None = None) -> bytes:
+        """The whole object; or, of one that is larger than `maximum_bytes`, a byte more than these."""
+        with (
+            _translated("get", key),
+            closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body,
+        ):
+            return body.read(None if maximum_bytes is None else maximum_bytes + 1)
 
     def size(self, key: str) -> int:
         """The object's size in bytes; raises `ObjectMissing`."""
@@ -53,20 +57,26 @@ class ObjectStore:
                 Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
             )
 
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these objects, at most 1000; nothing happens where there are none."""
+        with _translated("delete", ", ".join(keys[:1])):
+            self._delete(keys)
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below the prefix; nothing happens where there is none."""
         with _translated("delete", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                self._delete([{"Key": item["Key"]} for item in page.get("Contents", [])])
+                self._delete([item["Key"] for item in page.get("Contents", [])])
 
     def delete_older(self, prefix: str, moment: datetime) -> None:
         """Delete the objects below the prefix that were stored before the moment."""
         with _translated("delete", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 found = page.get("Contents", [])
-                self._delete([{"Key": item["Key"]} for item in found if item["LastModified"] < moment])
+                self._delete([item["Key"] for item in found if item["LastModified"] < moment])
 
-    def _delete(self, found: "list[ObjectIdentifierTypeDef]") -> None:
+    def _delete(self, keys: Sequence[str]) -> None:
+        found: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
         if found:
             self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 
@@ -83,11 +93,31 @@ class ObjectStore:
                 if names and names[-1] >= last:
                     return
 
-    def url(self, key: str) -> str:
-        """A presigned URL to GET the object with; made here, without a request."""
+    def upload_ids(self, until: datetime) -> Iterator[list[UUID]]:
+        """Pages of the ids of all uploads that were begun before this moment and have objects here."""
+        last = str(earliest_id(until))
+        with _translated("list", UPLOADS):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=UPLOADS):
+                names = [item["Key"].removeprefix(UPLOADS) for item in page.get("Contents", [])]
+                yield [UUID(name) for name in names if name < last]
+                if names and names[-1] >= last:
+                    return
+
+    def url(self, key: str, filename: str | None = None) -> str:
+        """A presigned URL to GET the object with; made here, without a request.
+
+        A browser that follows it shows the object, or saves it under the file name, where there is one.
+        """
+        named = {"ResponseContentDisposition": f'attachment; filename="{filename}"'} if filename else {}
         return self._presigner.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
+            "get_object", Params={"Bucket": self._bucket, "Key": key, **named}, ExpiresIn=self._url_seconds
         )
+
+    @property
+    def public_origin(self) -> str:
+        """Scheme, host and port of presigned URLs."""
+        endpoint = urlsplit(self._presigner.meta.endpoint_url)
+        return f"{endpoint.scheme}://{endpoint.netloc}"
 
     def upload_url(self, key: str, seconds: int) -> str:
         """A presigned URL to PUT the object to; made here, without a request."""

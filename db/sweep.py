@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from db.claims import Claim
-from db.models import Job, Stage
+from db.models import Job, Stage, Upload
 from db.states import TERMINAL, StageName, StageStatus
 
 
@@ -85,7 +85,7 @@ def finished_before(session: Session, age: timedelta, limit: int) -> list[UUID]:
     return list(session.scalars(query))
 
 
-def unknown(session: Session, job_ids: Collection[UUID]) -> list[UUID]:
-    """Those of the ids that are no job's."""
-    known = set(session.scalars(select(Job.id).where(Job.id.in_(job_ids))))
-    return [job_id for job_id in job_ids if job_id not in known]
+def unknown(session: Session, table: type[Job | Upload], ids: Collection[UUID]) -> list[UUID]:
+    """Those of the ids that no row has."""
+    known = set(session.scalars(select(table.id).where(table.id.in_(ids))))
+    return [one for one in ids if one not in known]

@@ -20,6 +20,21 @@ def create(session: Session, tenant: str, lifetime: timedelta) -> Upload:
     return upload
 
 
+def wait_for_room_seconds(session: Session, tenant: str, maximum: int) -> float:
+    """How long until the tenant has fewer than `maximum` uploads that haven't expired; 0: it has."""
+    now = func.clock_timestamp()
+    # As many as may be, the youngest first: the last of them is the next whose end makes room.
+    last = (
+        select(Upload.expires_at)
+        .where(Upload.tenant == tenant, Upload.expires_at > now)
+        .order_by(Upload.expires_at.desc())
+        .offset(maximum - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return float(session.scalar(select(func.coalesce(func.extract("epoch", last - now), 0))) or 0)
+
+
 def find(session: Session, tenant: str, upload_id: UUID) -> Upload:
     """The tenant's own upload; raises `UploadNotFound` for another's, and for one that has expired."""
     upload = session.scalar(

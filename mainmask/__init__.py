@@ -9,10 +9,12 @@ with Client() as client:
 
 from importlib.metadata import version
 
+from mainmask.async_client import AsyncClient
 from mainmask.client import Client
 from mainmask.errors import (
     BadApiKey,
     BadServiceUrl,
+    BadWebhook,
     JobFailed,
     JobNotFound,
     JobTimedOut,
@@ -21,15 +23,19 @@ from mainmask.errors import (
     QuotaExceeded,
     RequestRejected,
     ServiceBusy,
+    ServiceFailed,
     ServiceUnreachable,
     UnexpectedAnswer,
 )
 from mainmask.jobs import Candidate, Instance, Job, JobError, MainObject, Result, Stage
 from mainmask.keys import CreatedKey, Key
+from mainmask.retries import Retries
 
 __all__ = [
+    "AsyncClient",
     "BadApiKey",
     "BadServiceUrl",
+    "BadWebhook",
     "Candidate",
     "Client",
     "CreatedKey",
@@ -46,7 +52,9 @@ __all__ = [
     "QuotaExceeded",
     "RequestRejected",
     "Result",
+    "Retries",
     "ServiceBusy",
+    "ServiceFailed",
     "ServiceUnreachable",
     "Stage",
     "UnexpectedAnswer",

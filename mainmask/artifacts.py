@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -9,25 +10,48 @@ from mainmask.client import Client
 from mainmask.jobs import Job
 from mainmask.options import Artifact
 
+DOCUMENT = "job.json"
+
+
+@dataclass(frozen=True)
+class Download:
+    """One picture of a job, and the file that it becomes."""
+
+    artifact: Artifact
+    instance: int
+    file_name: str
+
+
+def downloads(job: Job) -> Iterator[Download]:
+    """Of each instance the mask, cut-out and overlay that were asked for, numbered if there are several instances."""
+    count = len(job.result.instances) if job.result else 0
+    made = job.document["input"].get("outputs", get_args(Artifact))
+    for instance in range(count):
+        suffix = f"-{instance + 1}" if count > 1 else ""
+        for artifact in get_args(Artifact):
+            if artifact in made:
+                yield Download(artifact, instance, f"{artifact}{suffix}.png")
+
+
+def document(job: Job) -> bytes:
+    """What `job.json` holds."""
+    return (json.dumps(job.document, indent=2, ensure_ascii=False) + "\n").encode()
+
 
 def save(client: Client, job: Job, folder: Path) -> list[Path]:
-    """Write `job.json`, and of each instance `mask.png`, `cutout.png` and `overlay.png`, numbered if there are several.
+    """Write `job.json`, and the PNGs of `downloads`.
 
     Raises:
         OSError: the folder cannot be made or written.
         MainmaskError: what `Client.download` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    document = folder / "job.json"
-    document.write_text(json.dumps(job.document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return [*_pictures(client, job, folder), document]
+    (folder / DOCUMENT).write_bytes(document(job))
+    return [*_pictures(client, job, folder), folder / DOCUMENT]
 
 
 def _pictures(client: Client, job: Job, folder: Path) -> Iterator[Path]:
-    count = len(job.result.instances) if job.result else 0
-    for instance in range(count):
-        suffix = f"-{instance + 1}" if count > 1 else ""
-        for artifact in get_args(Artifact):
-            path = folder / f"{artifact}{suffix}.png"
-            path.write_bytes(client.download(job, artifact, instance))
-            yield path
+    for download in downloads(job):
+        path = folder / download.file_name
+        path.write_bytes(client.download(job, download.artifact, download.instance))
+        yield path

@@ -1,4 +1,4 @@
-"""The command line: `mainmask up`, `mainmask demo`, `mainmask segment`, `mainmask jobs`, `mainmask keys`."""
+"""The command line: `mainmask up`, `demo`, `segment`, `jobs`, `keys`, `models`, `evaluate` and `doctor`."""
 
 from typing import Annotated
 
@@ -6,17 +6,16 @@ import typer
 
 import mainmask
 from mainmask.commands.demo import demo
+from mainmask.commands.doctor import doctor
+from mainmask.commands.evaluate import evaluate
 from mainmask.commands.jobs import jobs
 from mainmask.commands.keys import keys
+from mainmask.commands.models import models
 from mainmask.commands.segment import segment
 from mainmask.commands.up import up
+from mainmask.exit_codes import MEANINGS
 
-EPILOG = (
-    "Exit codes: 0 done · 1 the job failed · 2 wrong usage, or a file that cannot be read or written · "
-    "3 the service cannot be reached · 4 nothing was found · 5 the service rejected the request · 6 timed out · "
-    "7 a local stack is already running · 8 the local stack did not start · "
-    "9 the key is missing, invalid or not for this · 10 the key's quota is used up · 130 Ctrl-C"
-)
+EPILOG = "Exit codes: " + " · ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items())
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,8 +25,11 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(up)
 app.command(epilog=EPILOG)(demo)
 app.command(epilog=EPILOG)(segment)
+app.command(epilog=EPILOG)(evaluate)
+app.command(epilog=EPILOG)(doctor)
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

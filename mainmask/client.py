@@ -1,35 +1,42 @@
-"""The Python client of the service's HTTP API."""
+"""The Python client of the service's HTTP API. Its twin for asyncio is `mainmask.async_client`."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO, Self, TypeVar, Unpack
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from mainmask.errors import JobFailed, JobTimedOut, QuotaExceeded, ServiceUnreachable
+from mainmask.address import Address
+from mainmask.calls import Calls, Image, Page
 from mainmask.jobs import Job
 from mainmask.keys import CreatedKey, Key
-from mainmask.options import Artifact, SubmitOptions
-from mainmask.polling import Polling
+from mainmask.network import BlockingNetwork, finished
+from mainmask.options import Artifact, KeyOptions, SubmitOptions
+from mainmask.retries import Retries
 from mainmask.transport import Transport
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-UNREACHABLE_SECONDS = 15.0
-"""For how long `wait` puts up with a service that does not answer, because it may be starting again."""
-
-Image = str | Path | bytes | BinaryIO
 Item = TypeVar("Item")
 
 
 class Client:
-    """A connection to a service; close it, or use it in a `with` block. Not for several threads at once."""
+    """A connection to a service; close it, or use it in a `with` block. Not for several threads at once.
+
+    >>> from mainmask import Client
+    >>> with Client() as client:
+    ...     job = client.segment("photo.jpg", "a cat asleep on the red sofa")
+    ...     mask_png = client.download(job, "mask")
+    >>> job.result.main_object.label
+    'cat'
+
+    A request that gets no answer, or is told to come back later, is sent again where that is safe: for seconds, as
+    `Retries` says. Submissions carry an `Idempotency-Key`, so that sending one twice makes one job.
+    """
 
     def __init__(
         self,
         base_url: str | None = None,
         *,
         api_key: str | None = None,
+        retries: Retries | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Connects when it is first used. Any method may raise `KeyRefused` and `QuotaExceeded`.
@@ -38,14 +45,16 @@ class Client:
             base_url: the service's; else the environment's `MAINMASK_URL`, else the local stack's usual address.
             api_key: what the caller proves itself with; else the environment's `MAINMASK_API_KEY`, else nothing, which
                 suits the local stack.
+            retries: how much patience there is with a service that is away or busy; a few seconds unless given.
             transport: httpx's, for networks that need a special one, and for tests.
 
         Raises:
             BadServiceUrl: it is no http or https URL.
             BadApiKey: no key looks like this one.
         """
-        url = base_url or os.environ.get("MAINMASK_URL") or DEFAULT_URL
-        self._transport = Transport(url, api_key or os.environ.get("MAINMASK_API_KEY"), transport)
+        address = Address.chosen(base_url, api_key)
+        network = BlockingNetwork(httpx.Client(transport=transport, **address.http_options))
+        self._calls = Calls(Transport(network, address), retries or Retries())
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +64,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        finished(self._calls.close())
 
     def submit(
         self,
@@ -66,6 +75,10 @@ class Client:
         **options: Unpack[SubmitOptions],
     ) -> Job:
         """Hand a job in, and return it as it was accepted.
+
+        >>> job = client.submit("photo.jpg", labels=["cat", "sofa"], priority="high", metadata={"shelf": 7})
+        >>> job.status
+        'queued'
 
         Args:
             image: a path, the file's bytes, or a file opened for reading bytes.
@@ -79,21 +92,16 @@ class Client:
             RequestRejected: the service refuses it, and says why.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        if (image is None) != ("image_url" in options):
-            raise ValueError("Give either an image or its URL.")
-        fields = {"description": description, **options}
-        said = {name: value for name, value in fields.items() if value is not None}
-        return self._transport.submit(None if image is None else _content(image), said, idempotency_key)
+        return finished(self._calls.submit(image, description, idempotency_key, options))
 
-    def get(self, job_id: str) -> Job:
-        """The job as it is now.
+    def get(self, job: Job | str) -> Job:
+        """The job as it is now; it, or its id, is given.
 
         Raises:
             JobNotFound: there is none of this id.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        job, _ = self._transport.job(job_id)
-        return job
+        return finished(self._calls.get(job))
 
     def wait(
         self,
@@ -102,7 +110,17 @@ class Client:
         timeout_seconds: float = 300.0,
         on_change: Callable[[Job], None] | None = None,
     ) -> Job:
-        """Return the job once it has succeeded. It asks often at first, then ever more rarely, at most every 2 s.
+        """Return the job once it has succeeded.
+
+        It follows the job's stream of events. Where none comes through, it asks: often at first, then ever more rarely.
+
+        >>> job = client.submit("photo.jpg", "a cat asleep on the red sofa")
+        >>> states = []
+        >>> job = client.wait(job, on_change=lambda job: states.append(job.status))
+        >>> states[0], states[-1]
+        ('queued', 'succeeded')
+        >>> job.result.instances[0].box
+        (1.0, 2.0, 3.0, 4.0)
 
         Args:
             job: the job, or its id.
@@ -114,39 +132,7 @@ class Client:
             JobTimedOut: it has not ended in time.
             JobNotFound, ServiceUnreachable, UnexpectedAnswer: as of `get`; a short silence is put up with.
         """
-        job_id = _id(job)
-        seen: Job | None = None
-        for current in self._answers(job_id, Polling(timeout_seconds)):
-            if on_change and current != seen:
-                on_change(current)
-            seen = current
-            if current.status == "succeeded":
-                return current
-            if current.ended:
-                raise JobFailed(current)
-        raise JobTimedOut(job_id, timeout_seconds)
-
-    def _answers(self, job_id: str, polling: Polling) -> Iterator[Job]:
-        """The job again and again, at least once, until the polling's deadline."""
-        while True:
-            retry_after_seconds = 0.0
-            try:
-                job, retry_after_seconds = self._transport.job(job_id)
-            except QuotaExceeded as error:
-                polling.answered()
-                if polling.is_over():
-                    raise
-                retry_after_seconds = error.retry_after_seconds
-            except ServiceUnreachable as error:
-                if polling.is_over() or polling.silent_seconds() > UNREACHABLE_SECONDS:
-                    raise
-                retry_after_seconds = error.retry_after_seconds
-            else:
-                polling.answered()
-                yield job
-                if polling.is_over():
-                    return
-            polling.pause(retry_after_seconds)
+        return finished(self._calls.wait(job, timeout_seconds, on_change))
 
     def segment(
         self,
@@ -164,6 +150,8 @@ class Client:
     def jobs(self, status: str | None = None) -> Iterator[Job]:
         """All the caller's jobs, the newest first, fetched page by page as they are asked for.
 
+        >>> failed = list(client.jobs("failed"))
+
         Args:
             status: only those that are queued, running, succeeded, failed or canceled.
 
@@ -171,17 +159,20 @@ class Client:
             RequestRejected: there is no such status.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        yield from _each(lambda before: self._transport.jobs(status, before))
+        yield from _each(lambda before: finished(self._calls.jobs(status, before)))
 
     def cancel(self, job: Job | str) -> Job:
         """End a job that has not ended; its result, should one still come, is dropped.
+
+        >>> client.cancel(client.submit("photo.jpg", "a cat on a mat")).status
+        'canceled'
 
         Raises:
             JobNotFound: there is no such job.
             RequestRejected: it has ended already.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        return self._transport.change(_id(job), "cancel")
+        return finished(self._calls.cancel(job))
 
     def retry(self, job: Job | str) -> Job:
         """Start a failed job again at the stage that failed.
@@ -191,7 +182,7 @@ class Client:
             RequestRejected: it has not failed.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        return self._transport.change(_id(job), "retry")
+        return finished(self._calls.retry(job))
 
     def delete(self, job: Job | str) -> None:
         """Remove a job with its image and masks; one that has not ended is canceled first.
@@ -200,7 +191,7 @@ class Client:
             JobNotFound: there is no such job.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        self._transport.delete(_id(job))
+        finished(self._calls.delete(job))
 
     def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
         """The PNG of one instance: its mask, the cut-out with a transparent background, or the overlay for the eye.
@@ -210,41 +201,28 @@ class Client:
             RequestRejected: it has no such instance.
             ServiceUnreachable, UnexpectedAnswer: the service or its storage does not work.
         """
-        return self._transport.artifact(_id(job), artifact, instance)
+        return finished(self._calls.download(job, artifact, instance))
 
-    def create_key(  # noqa: PLR0913 - what a key has
-        self,
-        name: str,
-        *,
-        tenant: str | None = None,
-        scopes: Sequence[str] | None = None,
-        requests_per_minute: int | None = None,
-        jobs_in_flight: int | None = None,
-        bytes_per_day: int | None = None,
-    ) -> CreatedKey:
+    def models(self) -> Mapping[str, Any]:
+        """The service's table of models: `GET /v1/models`, as it answers.
+
+        Raises:
+            ServiceUnreachable, UnexpectedAnswer: the service does not work.
+        """
+        return finished(self._calls.models())
+
+    def create_key(self, name: str, **options: Unpack[KeyOptions]) -> CreatedKey:
         """Make a key, which needs one of the scope `admin`, as the following do. The answer alone holds it whole.
 
         Args:
             name: for people.
-            tenant: whose jobs it sees; else a tenant of its own, named after it.
-            scopes: what it may do: jobs:read, jobs:write (both unless given), admin.
-            requests_per_minute: how many, at most.
-            jobs_in_flight: how many of its tenant's jobs may not have ended.
-            bytes_per_day: how much it may send with submissions.
+            options: see `KeyOptions`.
 
         Raises:
             RequestRejected: the service refuses it, and says why.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        given = {
-            "name": name,
-            "tenant": tenant,
-            "scopes": None if scopes is None else list(scopes),
-            "requests_per_minute": requests_per_minute,
-            "jobs_in_flight": jobs_in_flight,
-            "bytes_per_day": bytes_per_day,
-        }
-        return self._transport.create_key({field: value for field, value in given.items() if value is not None})
+        return finished(self._calls.create_key(name, options))
 
     def keys(self) -> Iterator[Key]:
         """All tenants' keys, the newest first, the revoked ones too, fetched page by page as they are asked for.
@@ -252,7 +230,7 @@ class Client:
         Raises:
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        yield from _each(self._transport.keys)
+        yield from _each(lambda before: finished(self._calls.keys(before)))
 
     def revoke_key(self, key: Key | str) -> None:
         """End a key, within seconds; what was done with it stays.
@@ -261,10 +239,10 @@ class Client:
             RequestRejected: there is no such key.
             ServiceUnreachable, UnexpectedAnswer: the service does not work.
         """
-        self._transport.revoke_key(key if isinstance(key, str) else key.id)
+        finished(self._calls.revoke_key(key))
 
 
-def _each(page: Callable[[str | None], tuple[list[Item], str | None]]) -> Iterator[Item]:
+def _each(page: Callable[[str | None], Page[Item]]) -> Iterator[Item]:
     """All that is on the pages."""
     before: str | None = None
     while True:
@@ -272,15 +250,3 @@ def _each(page: Callable[[str | None], tuple[list[Item], str | None]]) -> Iterat
         yield from items
         if before is None:
             return
-
-
-def _id(job: Job | str) -> str:
-    return job if isinstance(job, str) else job.id
-
-
-def _content(image: Image) -> bytes:
-    if isinstance(image, bytes):
-        return image
-    if isinstance(image, str | Path):
-        return Path(image).read_bytes()
-    return image.read()

@@ -50,6 +50,10 @@ class UnexpectedAnswer(MainmaskError):
         super().__init__(f"{url} gave an answer that makes no sense: {what}")
 
 
+class ServiceFailed(UnexpectedAnswer):
+    """The service says that it met an error of its own, which another request need not meet."""
+
+
 class RequestRejected(MainmaskError):
     """The service refuses the request; its fields are those of the problem document (RFC 9457)."""
 
@@ -97,3 +101,10 @@ class JobTimedOut(MainmaskError):
     def __init__(self, job_id: str, seconds: float) -> None:
         self.job_id = job_id
         super().__init__(f"Job {job_id} has not ended after {seconds:g} s; it goes on without us")
+
+
+class BadWebhook(MainmaskError):
+    """A request to a webhook's receiver that is not the service's, or not a recent one: answer it 400."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The webhook is not to be trusted: {reason}")

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from mainmask.errors import KeyRefused, MainmaskError, QuotaExceeded, ServiceBusy, ServiceUnreachable
 from mainmask.exit_codes import exit_code
+from mainmask.folder.errors import FolderError
 from mainmask.stack.errors import StackError
 from mainmask.stack.interruptions import Interrupted
 
@@ -19,7 +20,7 @@ def told_plainly() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # Whoever read our output has seen enough; typer ends quietly.
-    except (MainmaskError, StackError, OSError) as error:
+    except (MainmaskError, StackError, FolderError, OSError) as error:
         _print(_message(error))
         raise typer.Exit(exit_code(error)) from error
     except Interrupted as interrupted:

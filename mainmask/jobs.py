@@ -121,6 +121,10 @@ class Result:
     candidates: tuple[Candidate, ...]
     """The best first."""
     instances: tuple[Instance, ...]
+    explanation: str = ""
+    """How the answer came about, in a line for people."""
+    none_fits: bool = False
+    """Nothing was found, and the image seems to show something else than any of the candidates."""
 
     @property
     def found(self) -> bool:
@@ -136,6 +140,8 @@ class Result:
             main_object=MainObject.from_document(main_object) if main_object else None,
             candidates=tuple(Candidate.from_document(candidate) for candidate in document["candidates"]),
             instances=tuple(Instance.from_document(instance) for instance in document["instances"]),
+            explanation=document.get("explanation", ""),
+            none_fits=document.get("none_fits", False),
         )
 
 

@@ -19,6 +19,10 @@ class Polling:
         """Whether the deadline has passed."""
         return time.monotonic() >= self._deadline
 
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+        return max(0.0, self._deadline - time.monotonic())
+
     def answered(self) -> None:
         """Note that there was an answer just now."""
         self._answered_at = time.monotonic()
@@ -27,8 +31,8 @@ class Polling:
         """How long there has been no answer."""
         return time.monotonic() - self._answered_at
 
-    def pause(self, at_least_seconds: float = 0.0) -> None:
-        """Sleep until it is time to ask again, at the deadline at the latest."""
-        remaining = max(0.0, self._deadline - time.monotonic())
-        time.sleep(min(max(self._interval, at_least_seconds), remaining))
+    def next_pause(self, at_least_seconds: float = 0.0) -> float:
+        """For how long not to ask now, in seconds; never past the deadline."""
+        pause = min(max(self._interval, at_least_seconds), self.seconds_left())
         self._interval = min(self._interval * GROWTH, LONGEST_SECONDS)
+        return pause

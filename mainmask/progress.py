@@ -22,11 +22,27 @@ MARKS = {
 @contextmanager
 def shown(console: Console) -> Iterator[Callable[[Job], None]]:
     """Gives the function that shows a job's stages, for `Client.wait(on_change=…)`; nothing but on a terminal."""
-    if not console.is_terminal:
-        yield lambda _: None
+    with _live(console, "sending") as live:
+        yield lambda job: live.update(_table(job)) if live else None
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """A spinner for the block beside these words, on stderr, if that is a terminal."""
+    with _live(Console(stderr=True), what):
+        yield
+
+
+@contextmanager
+def _live(console: Console, what: str) -> Iterator[Live | None]:
+    if not console.is_terminal or console.quiet:
+        yield None
         return
-    with Live(Spinner("dots", "waiting"), console=console, transient=True) as live:
-        yield lambda job: live.update(_table(job))
+    # What others print meanwhile goes where it is to go: stdout may be a pipe.
+    with Live(
+        Spinner("dots", what), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+        yield live
 
 
 def _table(job: Job) -> Table:

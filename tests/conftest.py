@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from db.settings import settings as read_settings
+from mainmask.stack.interruptions import Interruptions
 from mainmask.stack.postgres import Postgres
 from mainmask.stack.redis import Redis
 from mainmask.stack.s3 import S3
 from mainmask.stack.settings import settings
+from mainmask.stack.stack import Stack
 from migrations.schema import upgrade
 from tests import servers
 
@@ -74,3 +76,18 @@ def environment(postgres: Postgres, redis: Redis, s3: S3) -> Iterator[dict[str, 
 def migrated(environment: dict[str, str]) -> None:
     """The session's database has the newest schema."""
     upgrade()
+
+
+@pytest.fixture(scope="session")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack keeps its data and logs."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(stack_folder: Path) -> Iterator[Stack]:
+    """The whole service as `mainmask up` runs it, on free ports: servers, API, worker with the tiny models, Flower."""
+    with pytest.MonkeyPatch.context() as patch, Interruptions() as interruptions:
+        patch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+        with Stack(stack_folder, 0, 0, print, interruptions) as running:
+            yield running

@@ -1,9 +1,14 @@
-"""Real servers for tests: the local stack's own Postgres, Redis and S3, each alone."""
+"""Real servers for tests: the local stack's own Postgres, Redis and S3, each alone, and the API's HTTP server."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvicorn
+from fastapi import FastAPI
+
+from mainmask.stack.ports import LOOPBACK, free_port
 from mainmask.stack.postgres import Postgres
 from mainmask.stack.process import Process
 from mainmask.stack.program import Program
@@ -45,3 +50,19 @@ def s3(folder: Path) -> Iterator[S3]:
     server = S3(folder / "s3", "access-key", "secret-key")
     with running(server.program(), folder):
         yield server
+
+
+@contextmanager
+def http(app: FastAPI) -> Iterator[str]:
+    """The application behind its real HTTP server, in a thread of this process: its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
+    try:
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

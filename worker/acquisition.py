@@ -22,12 +22,14 @@ def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]
     if job.image_sha256 is not None:
         return runtime.images.get(job.image_sha256, lambda: _decode_stored(job, runtime)), None
     if job.image_url is not None:
-        data = runtime.fetch(job.image_url)
+        data = runtime.fetch(job.image_url, job.tenant)
         runtime.store.put(image_key(job.id), data, "application/octet-stream")
     else:
-        data = runtime.store.get(image_key(job.id))
+        data = runtime.store.get(image_key(job.id), runtime.image_limits.file_bytes)
     if not data:
         raise InvalidImage("it is empty.")
+    if len(data) > runtime.image_limits.file_bytes:
+        raise InvalidImage(f"its file has more than the {runtime.image_limits.file_bytes} bytes that are taken.")
     digest = hashlib.sha256(data).hexdigest()
     image = runtime.images.get(digest, lambda: decode(data, runtime.image_limits))
     return image, ImageFacts(digest, image.width, image.height, len(data))

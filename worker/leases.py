@@ -116,4 +116,4 @@ class Leases:
 def _send_again(returned: list[Claim]) -> None:
     for claim in returned:
         logger.warning("%s of job %s is handed back: its run met an outage", claim.name, claim.job_id)
-        messages.send(claim.name, claim.job_id)
+    messages.send_all((claim.name, claim.job_id, 0) for claim in returned)

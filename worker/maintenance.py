@@ -9,13 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from celery.signals import worker_init
 
+from db.lines import Limits
 from db.messages import celery_app
-from db.session import session_factory
+from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
-from worker import sweep
+from worker import metrics_server, sweep
 from worker.leases import RENEWALS_PER_LEASE
 
 logger = logging.getLogger(__name__)
@@ -59,8 +60,8 @@ def without_database(run: Callable[[], None]) -> Callable[[], None]:
     def task() -> None:
         try:
             run()
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("the database is unavailable: %s", str(error.orig).strip())
+        except OUTAGES as error:
+            logger.warning("the database is unavailable: %s", str(getattr(error, "orig", error)).strip())
 
     return task
 
@@ -73,7 +74,7 @@ def run_sweep() -> None:
     sweep.send_deliveries(
         session_factory(),
         timedelta(seconds=settings().resend_after_seconds),
-        settings().webhook_attempts_per_receiver,
+        Limits(settings().webhook_attempts_per_receiver, settings().webhook_attempts_per_tenant),
     )
 
 
@@ -89,7 +90,9 @@ def run_orphans() -> None:
     until = datetime.now(UTC) - SETTLED_AFTER
     since = until - timedelta(seconds=2 * ORPHANS_INTERVAL_SECONDS)
     sweep.remove_orphans(session_factory(), object_store(), since, until)
+    sweep.remove_orphaned_uploads(session_factory(), object_store(), until)
 
 
 for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():
     app.task(without_database(run), name=name)
+worker_init.connect(metrics_server.start)

@@ -42,11 +42,19 @@ PASSING: dict[type[Exception], Backoff] = {
     OutOfMemory: Backoff(attempts=2, first_delay_seconds=0.5, maximum_delay_seconds=0.5),
 }
 
+BUSY_SECONDS = 1.0
+"""How long a stage waits that had to fetch its picture, and wasn't let: that doesn't count as an attempt."""
+
 POLICIES: dict[StageName, Policy] = {
     StageName.CLASSIFY: Policy(deadline_seconds=120, retryable=PASSING),
     StageName.DETECT: Policy(deadline_seconds=300, retryable=PASSING),
     StageName.SEGMENT: Policy(deadline_seconds=300, retryable=PASSING),
 }
+
+
+def busy_delay_seconds() -> float:
+    """When to come back after `OutgoingBusy`; jittered, so that those who wait don't come together."""
+    return BUSY_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
 
 
 def retry_delay_seconds(stage: StageName, attempt: int, error: Exception) -> float | None:

@@ -18,15 +18,20 @@ from db.session import session_factory
 from db.settings import Settings, settings
 from db.states import StageName
 from db.storage import ObjectStore, object_store
+from worker.candidates.endpoint import Endpoint, EndpointRules
+from worker.candidates.nominator import Nominator
+from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
-from worker.outgoing.client import OutgoingClient
-from worker.outgoing.rules import Rules
+from worker.lending import Lending
 from worker.pipeline.batching import BatchLimits
 from worker.pipeline.cache import Cache
+from worker.pipeline.checkpoints import Loader
 from worker.pipeline.encoding import Memory
 from worker.pipeline.execution import Execution, keep_freed_memory
 from worker.pipeline.labels import LabelExtractor
+from worker.pipeline.loaded_models import LoadedModels
+from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 from worker.shared_features import SharedFeatures
 
@@ -38,17 +43,20 @@ class Runtime:
     """All that a stage needs besides its job."""
 
     pipeline: Pipeline
-    extractor: LabelExtractor
+    nominator: Nominator
     store: ObjectStore
     sessions: sessionmaker[Session]
     image_limits: ImageLimits
-    fetch: Callable[[str], bytes]
-    """The bytes behind a caller's URL; raises `UrlRefused`, `FetchFailed`, `FetchUnavailable` or `FetchTooLarge`."""
+    fetch: Callable[[str, str], bytes]
+    """The bytes behind a URL of a tenant's; raises what `Fetcher` does."""
     gate: Gate
     """Most stages run side by side; what may have killed a worker, or needs all the memory, runs alone."""
     leases: Leases
     holder: Holder
     profile: str
+    maximum_instances: int = 100
+    """Of one job, at most."""
+    lending: Lending = field(default_factory=Lending)
     images: Cache[Image.Image] = field(default_factory=lambda: image_cache(0))
     """Decoded pictures by their file's SHA-256."""
     pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(PICTURES_AT_ONCE, "pictures"))
@@ -58,18 +66,25 @@ class Runtime:
         """Say which models this process answers with."""
         models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
-            profiles.announce(session, self.profile, models)
+            profiles.announce(session, self.profile, models, self.lending.cards())
 
 
-def fetcher(config: Settings) -> Callable[[str], bytes]:
-    """The guarded client, within the limits of submissions."""
-    client = OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports))
-
-    def fetch(url: str) -> bytes:
-        seconds = config.image_fetch_seconds
-        return client.fetch(url, maximum_bytes=config.maximum_image_bytes, deadline_seconds=seconds).content
-
-    return fetch
+def reader(config: Settings) -> Endpoint | None:
+    """The language model that reads descriptions, where the operator has one."""
+    if not config.candidates_url:
+        return None
+    return Endpoint(
+        EndpointRules(
+            url=config.candidates_url,
+            model=config.candidates_model,
+            key=config.candidates_key.get_secret_value() if config.candidates_key else None,
+            timeout_seconds=config.candidates_timeout_seconds,
+            maximum_tokens=config.candidates_maximum_tokens,
+            maximum_characters=config.candidates_maximum_characters,
+            calls_per_minute=config.candidates_calls_per_minute,
+            remembered=config.candidates_remembered,
+        )
+    )
 
 
 @lru_cache
@@ -78,17 +93,24 @@ def runtime() -> Runtime:
     config = settings()
     torch.set_num_threads(config.torch_threads)
     keep_freed_memory()
+    loader = Loader(ModelFolder(config.models_dir), execution(config))
+    models = LoadedModels(loader.load, config.maximum_loaded_models)
+    lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
+    pipeline = Pipeline.of(config.checkpoints, models.get)
+    pipeline.warm_up()
     return Runtime(
-        pipeline=Pipeline.load(config.profile, execution=execution(config)),
-        extractor=LabelExtractor(),
+        pipeline=pipeline,
+        nominator=Nominator(LabelExtractor(), reader(config)),
         store=object_store(),
         sessions=session_factory(),
         image_limits=config.image_limits,
-        fetch=fetcher(config),
+        fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
         holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
         profile=config.profile,
+        maximum_instances=config.maximum_instances,
+        lending=lending,
         images=image_cache(config.image_cache_bytes),
     )
 
@@ -107,4 +129,4 @@ def execution(config: Settings) -> Execution:
 
 def image_cache(maximum_bytes: int) -> Cache[Image.Image]:
     """For RGB pictures of so many bytes in all."""
-    return Cache(maximum_bytes, lambda image: 3 * image.width * image.height)
+    return Cache("images", maximum_bytes, lambda image: 3 * image.width * image.height)

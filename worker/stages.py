@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from PIL import Image
 
@@ -13,7 +13,8 @@ from db.models import JSON, Instance, Job
 from db.states import Artifact, Instances, Outcome, StageName
 from worker.acquisition import acquire
 from worker.pipeline import masks
-from worker.pipeline.results import Box, Mask
+from worker.pipeline.results import Box, Candidate, Mask
+from worker.pipeline.search import Wish
 from worker.runtime import Runtime
 
 
@@ -28,31 +29,42 @@ class StageOutput:
     instances: list[Instance] = field(default_factory=list)
     image: ImageFacts | None = None
     """Of an image that the submission only pointed to."""
+    model: JSON = field(default_factory=dict)
+    """Which weights gave it."""
 
 
 def run(name: StageName, job: Job, runtime: Runtime) -> StageOutput:
-    """Do one stage of a job that was loaded with its stages."""
-    return RUNNERS[name](job, runtime)
+    """Do one stage of a job that was loaded with its stages, with the model that the job asks for."""
+    pipeline = runtime.lending.pipeline(runtime.pipeline, name, job.models)
+    output = RUNNERS[name](job, replace(runtime, pipeline=pipeline))
+    return replace(output, model=asdict(pipeline.cards[name]))
 
 
 def classify(job: Job, runtime: Runtime) -> StageOutput:
     """Choose the main object among the caller's labels, or those that the description names."""
-    labels = job.labels or runtime.extractor.extract(job.description or "")
-    if not labels:
+    nominated = runtime.nominator.nominate(job.labels, job.description)
+    if not nominated.labels:
         raise NoCandidates
     image, facts = acquire(job, runtime)
-    return StageOutput(asdict(runtime.pipeline.classifier.classify(image, labels)), image=facts)
+    ranking = runtime.pipeline.classifier.classify(image, nominated.labels)
+    notes = [*nominated.notes, *(f"The classifier reads only the beginning of “{label}”." for label in ranking.cut)]
+    return StageOutput({**asdict(ranking), "source": nominated.source, "notes": notes}, image=facts)
 
 
 def detect(job: Job, runtime: Runtime) -> StageOutput:
-    """Box the chosen label; where it isn't found, the job ends here with `not_found`."""
-    label = _result(job, StageName.CLASSIFY)["candidates"][0]["label"]
-    every_instance = job.instances_wanted is Instances.ALL
-    image, _ = acquire(job, runtime)
-    detection = runtime.pipeline.detector.detect(
-        image, label, every_instance=every_instance, threshold=job.box_threshold
+    """Box the chosen label, or the next that is there; where none is, the job ends here with `not_found`."""
+    wish = Wish(
+        every_instance=job.instances_wanted is Instances.ALL,
+        maximum_instances=runtime.maximum_instances,
+        threshold=job.box_threshold,
+        on_missing=job.on_missing,
     )
-    return StageOutput(asdict(detection), outcome=None if detection.boxes else Outcome.NOT_FOUND, label=label)
+    candidates = [Candidate(**candidate) for candidate in _result(job, StageName.CLASSIFY)["candidates"]]
+    image, _ = acquire(job, runtime)
+    finding = runtime.pipeline.search(image, candidates, wish)
+    result = {**asdict(finding.detection), "searched": finding.summary(), "notes": finding.notes(wish)}
+    outcome = None if finding.detection.boxes else Outcome.NOT_FOUND
+    return StageOutput(result, outcome=outcome, label=finding.detection.label)
 
 
 def segment(job: Job, runtime: Runtime) -> StageOutput:

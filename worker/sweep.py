@@ -8,10 +8,12 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import batches, claims, deliveries, idempotency, jobs, messages, signing, sweep, uploads
+from db import batches, claims, idempotency, jobs, lines, messages, signing, sweep, uploads
 from db.claims import Claim
 from db.errors import WorkerLost
 from db.keys import FEATURES, job_prefix, upload_key
+from db.lines import Limits
+from db.models import Job, Upload
 from db.states import StageName
 from db.storage import ObjectStore
 from worker.retries import retry_delay_seconds
@@ -61,8 +63,7 @@ def take_over(sessions: sessionmaker[Session], watch: Watch) -> int:
                 jobs.fail(session, claim.job_id, claim.name, document)
     for claim in expired:
         logger.warning("%s of job %s: its worker was lost at attempt %d", claim.name, claim.job_id, claim.attempt)
-    for claim in again:
-        messages.send(claim.name, claim.job_id)
+    messages.send_all((claim.name, claim.job_id, 0) for claim in again)
     return len(expired)
 
 
@@ -84,9 +85,9 @@ def _resend_stage(sessions: sessionmaker[Session], silence: timedelta, name: Sta
     with sessions.begin() as session:
         missing = sweep.due_count(session, name) - waiting
         lost = sweep.mark_resent(session, name, silence, min(missing, BATCH)) if missing > 0 else []
-    for job_id, priority in lost:
+    for job_id, _ in lost:
         logger.warning("%s of job %s: its message seems lost, and is sent again", name, job_id)
-        messages.send(name, job_id, priority=priority)
+    messages.send_all((name, job_id, priority) for job_id, priority in lost)
     return len(lost)
 
 
@@ -97,13 +98,12 @@ def promote(sessions: sessionmaker[Session], age: timedelta) -> int:
     """
     with sessions.begin() as session:
         promoted = sweep.promote(session, StageName.CLASSIFY, age, limit=1)
-    for job_id, priority in promoted:
-        messages.send(StageName.CLASSIFY, job_id, priority=priority)
+    messages.send_all((StageName.CLASSIFY, job_id, priority) for job_id, priority in promoted)
     return len(promoted)
 
 
-def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, most_in_flight: int) -> int:
-    """Send the messages of webhooks that are due, as many as their receivers have room for; returns how many.
+def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, limits: Limits) -> int:
+    """Send the messages of webhooks that are due, as many as there is room for; returns how many.
 
     No more than their queue drains: while nobody takes them, they don't pile up.
     """
@@ -115,9 +115,8 @@ def send_deliveries(sessions: sessionmaker[Session], silence: timedelta, most_in
     if waiting >= BATCH:
         return 0
     with sessions.begin() as session:
-        due = deliveries.mark_due(session, silence, most_in_flight, BATCH - waiting)
-    for delivery_id, attempts in due:
-        messages.send_delivery(delivery_id, attempts)
+        due = lines.mark_due(session, silence, limits, BATCH - waiting)
+    messages.send_deliveries(due)
     return len(due)
 
 
@@ -138,14 +137,25 @@ def _expire_batches(sessions: sessionmaker[Session], age: timedelta) -> int:
 
 def forget(sessions: sessionmaker[Session], store: ObjectStore) -> None:
     """Remove uploads, idempotent answers and signing secrets whose time is over."""
+    while _forget_uploads(sessions, store):
+        pass
+    while _forget_answers(sessions):
+        pass
+    with sessions.begin() as session:
+        signing.forget_expired(session)
+
+
+def _forget_uploads(sessions: sessionmaker[Session], store: ObjectStore) -> int:
     with sessions.begin() as session:
         upload_ids = uploads.expired(session, BATCH)
-        for upload_id in upload_ids:
-            store.delete_prefix(upload_key(upload_id))
+        store.delete([upload_key(upload_id) for upload_id in upload_ids])
         uploads.forget(session, upload_ids)
+    return len(upload_ids)
+
+
+def _forget_answers(sessions: sessionmaker[Session]) -> int:
     with sessions.begin() as session:
-        idempotency.forget_expired(session, BATCH)
-        signing.forget_expired(session)
+        return idempotency.forget_expired(session, BATCH)
 
 
 def forget_features(store: ObjectStore, age: timedelta) -> None:
@@ -168,9 +178,23 @@ def remove_orphans(sessions: sessionmaker[Session], store: ObjectStore, since: d
     removed = 0
     for job_ids in store.job_ids(since, until):
         with sessions() as session:
-            orphans = sweep.unknown(session, job_ids)
+            orphans = sweep.unknown(session, Job, job_ids)
         for job_id in orphans:
             store.delete_prefix(job_prefix(job_id))
+        removed += len(orphans)
+    return removed
+
+
+def remove_orphaned_uploads(sessions: sessionmaker[Session], store: ObjectStore, until: datetime) -> int:
+    """Remove the objects of uploads begun before this moment that are forgotten already; returns how many.
+
+    A PUT that began in time may end after the upload has expired and its object, such as it was, is removed.
+    """
+    removed = 0
+    for upload_ids in store.upload_ids(until):
+        with sessions() as session:
+            orphans = sweep.unknown(session, Upload, upload_ids)
+        store.delete([upload_key(upload_id) for upload_id in orphans])
         removed += len(orphans)
     return removed
 

@@ -1,21 +1,21 @@
 """The Celery tasks, one a stage: claim, do the work, save, hand on."""
 
 import logging
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from celery import Task
-from sqlalchemy.exc import DBAPIError
 
 from db import claims, jobs, messages
 from db.claims import Claim
 from db.errors import MainmaskError
 from db.models import JSON
+from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
 from worker.app import app
-from worker.retries import retry_delay_seconds
+from worker.outgoing.busy import OutgoingBusy
+from worker.retries import busy_delay_seconds, retry_delay_seconds
 from worker.runtime import runtime
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def _stage_task(name: StageName) -> Any:
     def task(self: Task, job_id: str) -> None:
         try:
             run_stage(self, name, UUID(job_id))
-        except DBAPIError as error:
+        except OUTAGES as error:
             # Nothing is lost: what was claimed is handed back, what was not is sent again.
             logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
 
@@ -69,7 +69,7 @@ def _run(task: Task, claim: Claim) -> None:
     try:
         with runtime().leases.held(claim):
             saved, output = _work(task, claim)
-    except DBAPIError:
+    except OUTAGES:
         runtime().leases.give_up(claim)
         raise
     if not saved:
@@ -83,19 +83,21 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
         with runtime().sessions.begin() as session:
             job = jobs.start(session, claim.job_id)
         output = stages.run(claim.name, job, runtime())
-    except DBAPIError:
+        return save(claim, output), output
+    except OUTAGES:
+        raise
+    except OutgoingBusy as error:
+        _come_back(task, claim, error)
         raise
     except Exception as error:
         _give_up_or_retry(task, claim, error)
         raise
-    return save(claim, output), output
 
 
 def save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
-    card = asdict(runtime().pipeline.cards[claim.name])
     with runtime().sessions.begin() as session:
-        if not claims.complete(session, claim, output.result, card):
+        if not claims.complete(session, claim, output.result, output.model):
             return False
         session.add_all(output.instances)
         if output.image:
@@ -106,6 +108,14 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
         elif claim.name.next:
             jobs.hand_on(session, claim.job_id, claim.name.next)
     return True
+
+
+def _come_back(task: Task, claim: Claim, error: OutgoingBusy) -> None:
+    """Hand the stage back for a moment: other stages need the thread, and its picture wasn't asked for yet."""
+    delay_seconds = busy_delay_seconds()
+    with runtime().sessions.begin() as session:
+        claims.hand_back(session, [claim], delay_seconds)
+    raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
 
 
 def _give_up_or_retry(task: Task, claim: Claim, error: Exception) -> None:

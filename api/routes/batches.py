@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.acceptance import Accepted
 from api.admission import ADMISSION
 from api.batches import BatchSubmission, accept_batch
-from api.callers import CallerOf
+from api.callers import Caller, CallerOf
 from api.errors import UnsupportedMediaType
 from api.guards import needs
 from api.idempotency import IdempotencyKey
@@ -37,14 +38,18 @@ REQUEST_BODY = {
     openapi_extra=REQUEST_BODY,
     responses=responses(*SUBMISSION_ERRORS),
 )
-async def submit(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
+async def submit_batch(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
     """Submit up to some hundred jobs: all are accepted, or none, and errors say which one they are about."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType(content_type)
-    body = parse_json(await request.body(), "the body")
-    accepted = await run_in_threadpool(accept_batch, caller, body, idempotency_key)
+    # All of it off the event loop: parsing thirty megabytes takes a while.
+    accepted = await run_in_threadpool(_accept, caller, await request.body(), idempotency_key)
     return accepted.response()
+
+
+def _accept(caller: Caller, body: bytes, key: str | None) -> Accepted:
+    return accept_batch(caller, parse_json(body, "the body"), key)
 
 
 @router.get(
@@ -52,7 +57,7 @@ async def submit(request: Request, caller: CallerOf, idempotency_key: Idempotenc
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def show(batch_id: UUID, caller: CallerOf) -> BatchDocument:
+def get_batch(batch_id: UUID, caller: CallerOf) -> BatchDocument:
     """How far the batch's jobs are."""
     with session_factory()() as session:
         batch = batches.find(session, caller.tenant, batch_id)

@@ -16,7 +16,6 @@ from db.models import Delivery, DeliveryAttempt
 from db.session import session_factory
 from db.states import DeliveryStatus, Event
 
-# Its paths lie below /v1/jobs and /v1/batches, too: it is included before the router that takes every artifact's name.
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 ERRORS = responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -56,7 +55,7 @@ class DeliveryList(BaseModel):
 
 
 @router.get("/jobs/{job_id}/deliveries", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def of_job(job_id: UUID, caller: CallerOf) -> DeliveryList:
+def list_deliveries_of_job(job_id: UUID, caller: CallerOf) -> DeliveryList:
     """The webhooks of one job, each with all of its attempts."""
     with session_factory()() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -64,7 +63,7 @@ def of_job(job_id: UUID, caller: CallerOf) -> DeliveryList:
 
 
 @router.get("/batches/{batch_id}/deliveries", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def of_batch(batch_id: UUID, caller: CallerOf) -> DeliveryList:
+def list_deliveries_of_batch(batch_id: UUID, caller: CallerOf) -> DeliveryList:
     """The webhooks of the batch itself, each with all of its attempts; those of its jobs are listed with them."""
     with session_factory()() as session:
         batches.find(session, caller.tenant, batch_id)
@@ -72,7 +71,7 @@ def of_batch(batch_id: UUID, caller: CallerOf) -> DeliveryList:
 
 
 @router.get("/deliveries/{delivery_id}", dependencies=[needs(Scope.JOBS_READ)], responses=ERRORS)
-def show(delivery_id: UUID, caller: CallerOf) -> DeliveryDocument:
+def get_delivery(delivery_id: UUID, caller: CallerOf) -> DeliveryDocument:
     """One webhook with all of its attempts."""
     with session_factory()() as session:
         return _document(deliveries.find(session, caller.tenant, delivery_id))

@@ -8,28 +8,30 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
 from api.admission import ADMISSION
 from api.callers import CallerOf
+from api.crowds import crowds
 from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
 from api.guards import needs
 from api.idempotency import IdempotencyKey
+from api.job_lists import JobPage, ListQuery
 from api.pace import PaceKeeper
 from api.problems import SUBMISSION_ERRORS, responses
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
-from db import jobs, messages
+from db import fairness, jobs, listing, messages
 from db.api_keys import Scope
 from db.documents import JobDocument, job_document
-from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed
-from db.jobs import JobFilter
+from db.errors import ArtifactNotFound, JobHasEnded, JobNotFailed, JobNotFound
+from db.events import events
 from db.keys import artifact_key, job_prefix
 from db.models import Job
-from db.session import session_factory
+from db.outlook import Outlook
+from db.session import OUTAGES, session_factory
 from db.states import TERMINAL, Artifact, JobStatus
 from db.storage import object_store
 
@@ -70,7 +72,7 @@ REQUEST_BODY = {
         **responses(*SUBMISSION_ERRORS),
     },
 )
-async def submit(
+async def submit_job(
     request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
 ) -> Response:
     """Submit a picture with a description or labels. The job is accepted when this answers 202.
@@ -82,7 +84,11 @@ async def submit(
     seconds = wait_seconds(prefer)
     if not seconds:
         return accepted.response()
-    job = await ended(caller, UUID(accepted.body["id"]), request.app.state.changes, seconds)
+    try:
+        job = await ended(caller, UUID(accepted.body["id"]), request.app.state.changes, seconds)
+    except (JobNotFound, *OUTAGES):
+        # It was accepted, whatever has become of it since.
+        return accepted.response()
     return replace(
         accepted,
         status=HTTPStatus.OK if job.status in TERMINAL else accepted.status,
@@ -91,66 +97,21 @@ async def submit(
     ).response()
 
 
-def _check_is_written_out(time: object) -> object:
-    if isinstance(time, str) and "-" not in time[1:]:
-        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
-    return time
-
-
-# Pydantic takes seconds since 1970, too, which the schema doesn't say.
-Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
-
-
-class ListQuery(BaseModel):
-    """Which jobs, and which page of them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: JobStatus | None = Field(None, description="Only jobs in this state.")
-    label: str | None = Field(None, description="Only jobs whose main object is this.", examples=["snowboard"])
-    batch_id: UUID | None = Field(None, description="Only jobs of this batch.")
-    created_after: Time | None = Field(None, description="Only jobs submitted at this time or later.")
-    created_before: Time | None = Field(None, description="Only jobs submitted before this time.")
-    metadata: str | None = Field(
-        None,
-        description="Only jobs whose metadata have this key; or `key:value`, with the value as text.",
-        examples=["order", "order:7"],
-    )
-    before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
-
-    def filter(self) -> JobFilter:
-        """What the database is asked."""
-        key, colon, value = (self.metadata or "").partition(":")
-        return JobFilter(
-            **self.model_dump(exclude={"before", "limit", "metadata"}),
-            metadata_key=key if self.metadata is not None else None,
-            metadata_value=value if colon else None,
-        )
-
-
-class JobPage(BaseModel):
-    """Some jobs, the newest first."""
-
-    jobs: list[JobDocument]
-    next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
-
-
 @router.get(
     "",
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def page(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
+def list_jobs(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPage:
     """Jobs, the newest first; `status=failed` is the list of those that need somebody, each with its cause."""
     with session_factory()() as session:
-        found = jobs.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
+        found = listing.page(session, caller.tenant, wanted.filter(), before=wanted.before, limit=wanted.limit + 1)
     listed = [job_document(job, object_store()) for job in found[: wanted.limit]]
     return JobPage(jobs=listed, next=listed[-1].id if len(found) > wanted.limit else None)
 
 
 @router.post("/{job_id}/cancel", dependencies=[needs(Scope.JOBS_WRITE)], responses=responses(*CHANGE_ERRORS))
-def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
+def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -167,16 +128,19 @@ def cancel(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
 )
-def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
+def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
-        jobs.find(session, caller.tenant, job_id)
+        wanted = jobs.find(session, caller.tenant, job_id).priority
         caller.quotas.check_in_flight(session, caller.tenant)
-        stage = jobs.requeue(session, job_id)
+        # Behind those that its caller has in flight, like a new one.
+        priority = fairness.message_priority(wanted, crowds().join(session, caller.tenant))
+        stage = jobs.requeue(session, job_id, message_priority=priority)
+        session.expire_all()
         job = jobs.get(session, job_id)
     if stage is None:
         raise JobNotFailed(job_id, job.status)
-    messages.send(stage, job_id)
+    messages.send(stage, job_id, priority=priority)
     return job_document(job, object_store())
 
 
@@ -186,7 +150,7 @@ def retry(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def delete(job_id: UUID, caller: CallerOf) -> None:
+def delete_job(job_id: UUID, caller: CallerOf) -> None:
     """Remove the job with its image and masks; one that hasn't ended is canceled first."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -206,28 +170,28 @@ def delete(job_id: UUID, caller: CallerOf) -> None:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def show(
+async def get_job(
     job_id: UUID, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
     seconds = wait_seconds(prefer)
     job = await ended(caller, job_id, request.app.state.changes, seconds)
-    headers = {"ETag": etag(job), "Cache-Control": "private, no-cache"}
+    outlook = await run_in_threadpool(_outlook, job, request.app.state.pace)
+    headers = {"ETag": etag(job, outlook), "Cache-Control": "private, no-cache"}
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
     if job.status not in TERMINAL and datetime.now(UTC) - job.created_at > YOUNG:
         headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    document = await run_in_threadpool(_with_outlook, job, request.app.state.pace)
-    return JSONResponse(document.model_dump(mode="json"), headers=headers)
+    return JSONResponse(job_document(job, object_store(), outlook).model_dump(mode="json"), headers=headers)
 
 
-def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
+def _outlook(job: Job, pace: PaceKeeper) -> Outlook | None:
     if job.status is not JobStatus.QUEUED:
-        return job_document(job, object_store())
+        return None
     with session_factory()() as session:
-        return job_document(job, object_store(), pace.outlook(session, job))
+        return pace.outlook(session, job)
 
 
 @router.get(
@@ -236,12 +200,11 @@ def _with_outlook(job: Job, pace: PaceKeeper) -> JobDocument:
     response_class=StreamingResponse,
     responses={
         HTTPStatus.OK: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
+        HTTPStatus.NO_CONTENT: {"description": "The job has ended, and you have its last event."},
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def follow(
-    job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None
-) -> StreamingResponse:
+async def follow_job(job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None) -> Response:
     """Each change of the job's stages as a server-sent event, from its beginning to its end.
 
     The last event, `job.succeeded`, `job.failed` or `job.canceled`, carries the job's document. With `Last-Event-ID`
@@ -249,6 +212,9 @@ async def follow(
     """
     job = await run_in_threadpool(find, caller, job_id)
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else 0
+    if job.status in TERMINAL and after and not events(job, after):
+        # Browsers ask again after every end of a stream, until they are told that there is nothing to come.
+        return Response(status_code=HTTPStatus.NO_CONTENT)
     return StreamingResponse(
         stream(request, caller, job, request.app.state.changes, after),
         media_type="text/event-stream",

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from uuid_utils.compat import uuid7
 
 from api.credentials import Credentials
@@ -27,6 +27,20 @@ Tenant = Annotated[str, StringConstraints(pattern=TENANT)]
 Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 
 
+def _check_is_no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")
+    return value
+
+
+# Pydantic takes true for 1, which the schema doesn't say.
+IsNoBoolean = BeforeValidator(_check_is_no_boolean)
+# The bounds stand on the number, not on the optional: only there do they reach the schema.
+RequestsPerMinute = Annotated[int, Field(ge=1, le=100_000), IsNoBoolean]
+JobsInFlight = Annotated[int, Field(ge=1, le=1_000_000), IsNoBoolean]
+BytesPerDay = Annotated[int, Field(ge=1, le=2**50), IsNoBoolean]
+
+
 class KeyFields(BaseModel):
     """What a key is for."""
 
@@ -37,11 +51,9 @@ class KeyFields(BaseModel):
         examples=["the-shop-s-back-end"],
     )
     scopes: list[Scope] = Field([Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1)
-    requests_per_minute: int | None = Field(None, ge=1, le=100_000)
-    jobs_in_flight: int | None = Field(
-        None, ge=1, le=1_000_000, description="How many of its tenant's jobs may not have ended."
-    )
-    bytes_per_day: int | None = Field(None, ge=1, le=2**50, description="Of submissions, and the uploads they name.")
+    requests_per_minute: RequestsPerMinute | None = None
+    jobs_in_flight: JobsInFlight | None = Field(None, description="How many of its tenant's jobs may not have ended.")
+    bytes_per_day: BytesPerDay | None = Field(None, description="Of submissions, and the uploads they name.")
 
 
 class NewKey(KeyFields):
@@ -78,7 +90,7 @@ class KeyPage(BaseModel):
     dependencies=[needs(Scope.ADMIN)],
     responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def create(new: NewKey, response: Response) -> CreatedKeyDocument:
+def create_key(new: NewKey, response: Response) -> CreatedKeyDocument:
     """Make a key. This answer alone holds it whole: only a hash of it is kept."""
     credentials = Credentials.new(uuid7())
     key = ApiKey(
@@ -99,7 +111,7 @@ def create(new: NewKey, response: Response) -> CreatedKeyDocument:
 
 
 @router.get("", dependencies=[needs(Scope.ADMIN)], responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
-def page(
+def list_keys(
     before: Annotated[UUID | None, Query(description="Only keys older than this one.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> KeyPage:
@@ -116,7 +128,7 @@ def page(
     dependencies=[needs(Scope.ADMIN)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def revoke(key_id: UUID) -> None:
+def revoke_key(key_id: UUID) -> None:
     """End the key, within seconds everywhere. Its tenant's jobs stay, and so does its place in the list."""
     with session_factory().begin() as session:
         api_keys.revoke(session, key_id)

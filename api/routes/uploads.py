@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.callers import CallerOf
+from api.errors import QuotaExceeded
 from api.guards import needs
 from api.problems import responses
 from db import uploads
@@ -32,12 +33,15 @@ class UploadDocument(BaseModel):
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[needs(Scope.JOBS_WRITE)],
-    responses=responses(HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=responses(HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def create(caller: CallerOf) -> UploadDocument:
+def create_upload(caller: CallerOf) -> UploadDocument:
     """Get a presigned URL, and PUT a picture straight to the storage."""
     seconds = settings().upload_seconds
+    maximum = settings().maximum_open_uploads
     with session_factory().begin() as session:
+        if wait := uploads.wait_for_room_seconds(session, caller.tenant, maximum):
+            raise QuotaExceeded(f"have {maximum} uploads open", wait)
         upload = uploads.create(session, caller.tenant, timedelta(seconds=seconds))
     url = object_store().upload_url(upload_key(upload.id), seconds)
     return UploadDocument(id=upload.id, url=url, expires_at=upload.expires_at)

@@ -38,7 +38,7 @@ class SecretList(BaseModel):
 
 
 @router.get("", dependencies=GUARDS, responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
-def show(caller: CallerOf, response: Response) -> SecretList:
+def list_webhook_secrets(caller: CallerOf, response: Response) -> SecretList:
     """Your signing secrets. The first one is made when it is first asked for."""
     with session_factory().begin() as session:
         return _list(signing.valid(session, caller.tenant), response)
@@ -47,7 +47,7 @@ def show(caller: CallerOf, response: Response) -> SecretList:
 @router.post(
     "", status_code=HTTPStatus.CREATED, dependencies=GUARDS, responses=responses(HTTPStatus.SERVICE_UNAVAILABLE)
 )
-def rotate(caller: CallerOf, response: Response) -> SecretList:
+def rotate_webhook_secrets(caller: CallerOf, response: Response) -> SecretList:
     """Get a new secret. The one before it signs, too, for another day, so that receivers can change over.
 
     No more than two sign at once: should there be two already, the older one ends now.

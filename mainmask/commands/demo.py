@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mainmask import artifacts
 from mainmask.client import Client
-from mainmask.commands.options import DEFAULT_DATA_DIR, DataDir
+from mainmask.commands.options import DEFAULT_DATA_DIR, DataDir, Json, print_json
 from mainmask.exit_codes import ExitCode
 from mainmask.failures import told_plainly
 from mainmask.jobs import Job
@@ -28,12 +28,12 @@ SENTENCE = "The man skiing on his new snowboard!"
 Out = Annotated[Path, typer.Option(help="Folder for the files.", file_okay=False)]
 
 
-def demo(data_dir: DataDir = DEFAULT_DATA_DIR, out: Out = Path("mainmask-out/demo")) -> None:
+def demo(data_dir: DataDir = DEFAULT_DATA_DIR, out: Out = Path("mainmask-out/demo"), as_json: Json = False) -> None:
     """Cut a snowboard out of the bundled sample picture.
 
     Uses the local stack if one runs, else starts one and stops it again.
     """
-    console = Console()
+    console = Console(quiet=as_json)
     with told_plainly(), _local_service(console, data_dir) as url, Client(url) as client:
         console.print(f'A picture and "{SENTENCE}"', soft_wrap=True, highlight=False)
         submitted = client.submit((SAMPLE / "snowboard.jpg").read_bytes(), SENTENCE, reuse=False)
@@ -41,6 +41,8 @@ def demo(data_dir: DataDir = DEFAULT_DATA_DIR, out: Out = Path("mainmask-out/dem
             job = client.wait(submitted, on_change=show)
         saved = artifacts.save(client, job, out)
         print_summary(console, job, saved, _fit(client, job))
+    if as_json:
+        print_json(job.document)
     if job.result and not job.result.found:
         raise typer.Exit(ExitCode.NOTHING_FOUND)
 

@@ -1,6 +1,7 @@
 """`mainmask jobs`: what the service has been asked, and what became of it."""
 
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from itertools import islice
 from typing import Annotated
 
@@ -9,18 +10,29 @@ from rich.console import Console
 from rich.table import Table
 
 from mainmask.client import Client
-from mainmask.commands.options import ApiKey, Url, print_json
+from mainmask.commands.options import ApiKey, Json, Url, print_json
 from mainmask.errors import MainmaskError
 from mainmask.exit_codes import ExitCode, exit_code
 from mainmask.failures import told_plainly
 from mainmask.jobs import Job
+from mainmask.progress import busy
 from mainmask.summary import print_summary
 
 jobs = typer.Typer(no_args_is_help=True, help="List, show, retry and cancel jobs.")
 
-Status = Annotated[str | None, typer.Option(help="Only those queued, running, succeeded, failed or canceled.")]
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+Status = Annotated[JobStatus | None, typer.Option(help="Only those.", show_default="all")]
 Limit = Annotated[int, typer.Option(help="How many at most, the newest first.", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="Print the job documents, nothing else.")]
 JobId = Annotated[str, typer.Argument(help="A job's id.")]
 JobIds = Annotated[list[str], typer.Argument(help="Jobs' ids.")]
 
@@ -33,8 +45,8 @@ def list_jobs(
     status: Status = None, limit: Limit = 20, as_json: Json = False, url: Url = None, api_key: ApiKey = None
 ) -> None:
     """List jobs, the newest first. With --status failed: those that need somebody, each with its cause."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
-        found = list(islice(client.jobs(status), limit))
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
+        found = list(islice(client.jobs(status.value if status else None), limit))
     if as_json:
         print_json([job.document for job in found])
     elif found:
@@ -46,7 +58,7 @@ def list_jobs(
 @jobs.command()
 def show(job_id: JobId, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """Show one job: where it stands, its result, or why it failed."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         job = client.get(job_id)
     if as_json:
         print_json(job.document)
@@ -56,32 +68,37 @@ def show(job_id: JobId, as_json: Json = False, url: Url = None, api_key: ApiKey 
 
 
 @jobs.command()
-def retry(job_ids: JobIds, url: Url = None, api_key: ApiKey = None) -> None:
+def retry(job_ids: JobIds, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """Start failed jobs again, each at the stage that failed."""
     with told_plainly(), Client(url, api_key=api_key) as client:
-        _each(job_ids, client.retry, "queued again")
+        _each(job_ids, client.retry, "queued again", as_json=as_json)
 
 
 @jobs.command()
-def cancel(job_ids: JobIds, url: Url = None, api_key: ApiKey = None) -> None:
+def cancel(job_ids: JobIds, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """End jobs that have not ended."""
     with told_plainly(), Client(url, api_key=api_key) as client:
-        _each(job_ids, client.cancel, "canceled")
+        _each(job_ids, client.cancel, "canceled", as_json=as_json)
 
 
-def _each(job_ids: Iterable[str], change: Callable[[str], Job], done: str) -> None:
+def _each(job_ids: Iterable[str], change: Callable[[str], Job], done: str, *, as_json: bool) -> None:
     """Change every job; one that can't be changed doesn't keep the others from it."""
     worst = ExitCode.OK
+    changed = []
     for job_id in job_ids:
         try:
-            change(job_id)
+            with busy(f"asking for {job_id}"):
+                changed.append(change(job_id))
         except MainmaskError as error:
             worst = exit_code(error)
             if worst in HOPELESS:
                 raise
             typer.echo(str(error), err=True)
         else:
-            typer.echo(f"{job_id} is {done}.")
+            if not as_json:
+                typer.echo(f"{job_id} is {done}.")
+    if as_json:
+        print_json([job.document for job in changed])
     if worst:
         raise typer.Exit(worst)
 

@@ -9,9 +9,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from mainmask.client import Client
-from mainmask.commands.options import ApiKey, Url, print_json
+from mainmask.commands.options import ApiKey, Json, Url, print_json
 from mainmask.failures import told_plainly
 from mainmask.keys import Key
+from mainmask.progress import busy
 
 keys = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +37,6 @@ JobsInFlight = Annotated[
 BytesPerDay = Annotated[
     int | None, typer.Option(help="So much it may send with submissions.", min=1, show_default="no limit")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the key documents, nothing else.")]
 KeyId = Annotated[str, typer.Argument(help="A key's id.")]
 
 ID_CHARACTERS = 36
@@ -55,7 +55,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option
     api_key: ApiKey = None,
 ) -> None:
     """Make a key. It is the one line on stdout, and is not shown again."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         created = client.create_key(
             name,
             tenant=tenant,
@@ -74,7 +74,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option
 @keys.command("list")
 def list_keys(as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """List all keys, the newest first, the revoked ones too."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         found = list(client.keys())
     if as_json:
         print_json([key.document for key in found])
@@ -85,11 +85,14 @@ def list_keys(as_json: Json = False, url: Url = None, api_key: ApiKey = None) ->
 
 
 @keys.command()
-def revoke(key_id: KeyId, url: Url = None, api_key: ApiKey = None) -> None:
+def revoke(key_id: KeyId, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """End a key, within seconds. Its tenant's jobs stay, for the tenant's other keys."""
-    with told_plainly(), Client(url, api_key=api_key) as client:
+    with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         client.revoke_key(key_id)
-    typer.echo(f"{key_id} is revoked.")
+    if as_json:
+        print_json({"id": key_id, "revoked": True})
+    else:
+        typer.echo(f"{key_id} is revoked.")
 
 
 def _table(found: Iterable[Key]) -> Table:

@@ -32,6 +32,9 @@ ApiKey = Annotated[
 ]
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+
+
 def print_json(document: Any) -> None:
     """Data for other programs, and nothing else, on stdout."""
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

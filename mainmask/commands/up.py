@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mainmask.commands.options import DEFAULT_DATA_DIR, DataDir
+from mainmask.commands.options import DEFAULT_DATA_DIR, DataDir, Json, print_json
 from mainmask.failures import told_plainly
 from mainmask.narration import Narration
 from mainmask.stack.interruptions import Interrupted, Interruptions
@@ -26,17 +26,26 @@ ApiPort = Annotated[int, typer.Option(help="Where the API listens; 0 takes a fre
 FlowerPort = Annotated[int, typer.Option(help="Where Flower listens; 0 takes a free port.", min=0, max=65535)]
 
 
-def up(data_dir: DataDir = DEFAULT_DATA_DIR, port: ApiPort = DEFAULT_API_PORT, flower_port: FlowerPort = 5555) -> None:
+def up(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port: ApiPort = DEFAULT_API_PORT,
+    flower_port: FlowerPort = 5555,
+    as_json: Json = False,
+) -> None:
     """Start everything on this machine, and keep it running until Ctrl-C.
 
     Real Postgres, Redis and S3 servers, the API with its page, a worker, and Flower; all listen on this machine only.
     Whatever ends by itself is started again.
     """
-    console = Console()
+    # For other programs, stdout is one document once it is up; the news goes on, beside it.
+    console = Console(stderr=as_json)
     with told_plainly(), Interruptions() as interruptions, Narration(console, "starting") as narration:
         with Stack(data_dir, port, flower_port, narration.say, interruptions) as stack:
             narration.settle()
-            _welcome(console, stack, data_dir)
+            if as_json:
+                print_json({"api_url": stack.api_url, "flower_url": stack.flower_url, "logs": str(data_dir / "logs")})
+            else:
+                _welcome(console, stack, data_dir)
             try:
                 stack.watch()
             except Interrupted:

@@ -78,7 +78,7 @@ class Stack:
     def _start(self, api_port: int, flower_port: int) -> None:
         servers = self._servers()
         self._supervisor.start(*(server.program() for server in servers))
-        services = Services(settings(*servers))
+        services = Services({**settings(*servers), "MAINMASK_FLOWER_URL": f"http://{LOOPBACK}:{flower_port}"})
         self._supervisor.run(services.migrations())
         self._supervisor.start(
             services.api(api_port),

@@ -1,11 +1,9 @@
 """The application over the real servers, called in process."""
 
 import io
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -14,7 +12,7 @@ from api.known_keys import known_keys
 from api.queue_depth import queue_depth
 from api.rate_limits import rate_limits
 from db.settings import settings
-from mainmask.stack.ports import LOOPBACK, free_port
+from tests import servers
 from tests.api_keys import ADMIN_KEY
 
 
@@ -45,15 +43,8 @@ def forget_settings() -> None:
 @pytest.fixture
 def address(keys_are_on: None) -> Iterator[str]:
     """The application behind its real HTTP server, with keys."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(), host=LOOPBACK, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started and thread.is_alive():
-        thread.join(0.01)
-    yield f"http://{LOOPBACK}:{port}"
-    server.should_exit = True
-    thread.join()
+    with servers.http(create_app()) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,22 @@ def test_all_jobs_of_a_batch_are_accepted_together(client: TestClient, picture: 
         assert object_store().get(image_key(job_id)) == picture
 
 
+def test_a_batch_waits_for_a_silent_redis_once(
+    client: TestClient, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is accepted whole; of its messages the sweep sends all."""
+    tried: list[object] = []
+
+    def refused(*message: object, **_: object) -> bool:
+        tried.append(message)
+        return False
+
+    monkeypatch.setattr("db.messages.send", refused)
+    answer = client.post("/v1/batches", json={"jobs": items(picture, 3)})
+    assert (answer.status_code, answer.json()["counts"]["queued"]) == (202, 3)
+    assert len(tried) == 1
+
+
 def test_a_batch_is_finished_with_its_last_job(client: TestClient, picture: bytes) -> None:
     """However its jobs end; and no more when one of them is tried again."""
     batch_id = client.post("/v1/batches", json={"jobs": items(picture, 3)}).json()["id"]

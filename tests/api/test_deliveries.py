@@ -13,8 +13,10 @@ from uuid_utils.compat import uuid7
 from api.app import create_app
 from api.callers import Caller, caller
 from db import deliveries, profiles
-from db.deliveries import GONE, Answered, Step
+from db.deliveries import Answered, Step
+from db.lines import Limits
 from db.models import SigningSecret
+from db.outbox import GONE
 from db.session import session_factory
 from db.settings import settings
 from db.states import DeliveryStatus
@@ -23,6 +25,7 @@ from tests.api.finished import MODELS, finish
 
 URL = "https://receiver.example/hook"
 LEASE = timedelta(seconds=30)
+LIMITS = Limits(per_receiver=1000, per_tenant=1000)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def listed(client: TestClient, path: str) -> list[dict[str, Any]]:
 def attempt(delivery_id: str, answered: Answered, step: Step) -> None:
     """As the process does that delivers."""
     with session_factory().begin() as session:
-        claim = deliveries.take(session, UUID(delivery_id), LEASE, 1000)
+        claim = deliveries.take(session, UUID(delivery_id), LEASE, LIMITS)
         assert claim is not None
         assert deliveries.record(session, claim, answered, step)
 

@@ -13,6 +13,7 @@ from db.models import IdempotentAnswer, Job
 from db.session import session_factory
 from tests.api.answers import encoded, is_problem
 from tests.api.finished import finish
+from tests.api_keys import new_caller
 
 
 @pytest.fixture
@@ -109,3 +110,18 @@ def test_batches_are_repeatable_too(client: TestClient, picture: bytes, key: str
     assert client.post("/v1/batches", json=body, headers=headers).json() == first.json()
     other = client.post("/v1/batches", json={**body, "metadata": {"a": 1}}, headers=headers)
     assert is_problem(other, 422, "idempotency-key-reused")
+
+
+def test_a_request_that_was_answered_needs_no_room(keys_are_on: None, client: TestClient, picture: bytes) -> None:
+    """The caller's one job in flight is the very one that it asks for again: one after the other, and at once."""
+    for count in (2, 4):
+        caller = new_caller(client, jobs_in_flight=1)
+
+        def submit_again(_: int, caller: dict[str, str] = caller) -> Any:
+            headers = {**caller, "Idempotency-Key": "again"}
+            return client.post("/v1/jobs", files={"image": picture}, data={"labels": "cat"}, headers=headers)
+
+        with ThreadPoolExecutor(1 if count == 2 else count) as threads:
+            answers = list(threads.map(submit_again, range(count)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 1

@@ -1,5 +1,6 @@
 """The routes of jobs that are there: asked for, canceled, tried again, listed, removed."""
 
+from unittest.mock import patch
 from uuid import UUID
 
 import httpx
@@ -7,15 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from uuid_utils.compat import uuid7
 
-from db import claims, jobs
-from db.claims import Holder
+from db import messages
 from db.errors import ObjectMissing
 from db.keys import artifact_key, image_key
-from db.session import session_factory
-from db.states import StageName
 from db.storage import object_store
 from tests.api.answers import is_problem, submit
-from tests.api.finished import finish
+from tests.api.finished import fail, finish
 
 
 @pytest.fixture
@@ -40,7 +38,8 @@ def test_the_document_of_a_finished_job(client: TestClient, finished: str) -> No
     assert (document["status"], document["error"]) == ("succeeded", None)
     result = document["result"]
     assert result["outcome"] == "found"
-    assert result["main_object"] == {"label": "square", "score": 0.75, "margin": 0.5, "ambiguous": False}
+    chosen = {"label": "square", "score": 0.75, "fit": None, "margin": 0.5, "ambiguous": False}
+    assert result["main_object"] == chosen
     assert [candidate["label"] for candidate in result["candidates"]] == ["square", "circle"]
     assert [model["stage"] for model in result["models"]] == ["classify", "detect", "segment"]
     (instance,) = result["instances"]
@@ -68,17 +67,6 @@ def test_pictures_that_are_not_there(client: TestClient, finished: str, picture:
     assert "queued" in answer.json()["detail"]
 
 
-def fail(job_id: str) -> None:
-    """Fail the job at its first stage, as a worker does."""
-    error = {"type": "invalid-image", "message": "It is broken."}
-    with session_factory().begin() as session:
-        claim = claims.take(session, UUID(job_id), StageName.CLASSIFY, Holder("here", 60), suspect=False)
-        assert claim is not None
-        jobs.start(session, UUID(job_id))
-        assert claims.fail(session, claim, error)
-        jobs.fail(session, UUID(job_id), StageName.CLASSIFY, error)
-
-
 def test_a_job_is_canceled_once_and_for_all(client: TestClient, picture: bytes) -> None:
     """Canceling ends a waiting job; canceling again answers the same."""
     job_id = submit(client, picture, description="a cat").json()["id"]
@@ -98,7 +86,7 @@ def test_what_has_ended_can_not_be_canceled(client: TestClient, finished: str) -
 def test_a_failed_job_is_listed_with_its_cause_and_retried(client: TestClient, picture: bytes) -> None:
     """The operator's way: list what failed, read why, start it again; then it is no longer listed."""
     job_id = submit(client, picture, description="a cat").json()["id"]
-    fail(job_id)
+    fail(UUID(job_id))
     (listed,) = client.get("/v1/jobs", params={"status": "failed", "limit": 1}).json()["jobs"]
     assert listed["id"] == job_id
     assert listed["error"] == {"stage": "classify", "type": "invalid-image", "message": "It is broken."}
@@ -106,6 +94,15 @@ def test_a_failed_job_is_listed_with_its_cause_and_retried(client: TestClient, p
     assert (answer.status_code, answer.json()["status"], answer.json()["error"]) == (202, "queued", None)
     failed = client.get("/v1/jobs", params={"status": "failed"}).json()["jobs"]
     assert job_id not in [job["id"] for job in failed]
+
+
+def test_a_retry_waits_its_turn(client: TestClient, picture: bytes) -> None:
+    """Like a new job of its caller's: ten thousand of them don't pass everybody else's first."""
+    job_id = UUID(submit(client, picture, labels="cat", reuse="false", priority="low").json()["id"])
+    fail(job_id)
+    with patch.object(messages, "send") as sent:
+        assert client.post(f"/v1/jobs/{job_id}/retry").status_code == 202
+    assert sent.call_args.kwargs["priority"] >= 3
 
 
 def test_only_failed_jobs_are_retried(client: TestClient, finished: str, picture: bytes) -> None:

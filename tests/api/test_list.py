@@ -85,3 +85,18 @@ def test_by_batch(client: TestClient, picture: bytes) -> None:
 def test_wrong_queries_are_named(client: TestClient, query: dict[str, Any]) -> None:
     """Also a time without its zone, and parameters that there are none of."""
     assert is_problem(client.get("/v1/jobs", params=query), 422, "invalid-request")
+
+
+def test_the_time_of_a_job_is_the_one_that_it_says(client: TestClient, picture: bytes) -> None:
+    """Its own `created_at` takes it in as the beginning of a time, and leaves it out as the end."""
+    job = submit(client, picture)
+    created_at = client.get(f"/v1/jobs/{job}").json()["created_at"]
+    assert job in listed(client, created_after=created_at)
+    assert job not in listed(client, created_before=created_at)
+
+
+@pytest.mark.parametrize("time", ["1960-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_times_before_and_after_all_others(client: TestClient, time: str) -> None:
+    """They are times like any other."""
+    listed(client, created_after=time)
+    listed(client, created_before=time)

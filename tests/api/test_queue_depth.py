@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from api.app import create_app
 from api.queue_depth import QueueDepth, queue_depth
-from db import jobs
+from db import load
 from db.session import session_factory
 from db.settings import settings
 from tests.api_keys import answered_unread, code_of
@@ -18,7 +18,7 @@ from tests.api_keys import answered_unread, code_of
 def waiting() -> int:
     """How many stages wait, after whatever tests were before this one."""
     with session_factory()() as session:
-        return jobs.count_waiting(session, at_most=10**6)
+        return load.count_waiting(session, at_most=10**6)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from api.app import create_app
 from api.rate_limits import RateLimits, rate_limits
-from db import jobs
+from db import load
 from db.models import Job, Stage
 from db.session import session_factory
 from db.settings import settings
@@ -245,6 +245,6 @@ def test_a_frozen_process_does_not_hold_the_others_up(client: TestClient, pictur
     """Who never ends its turn to count a tenant's jobs keeps that tenant out for now, with 503, and nobody waiting."""
     key = new_key(client, jobs_in_flight=5)
     with session_factory().begin() as session:
-        jobs.take_turns(session, key["tenant"])
+        load.take_turns(session, key["tenant"])
         assert submitted(client, picture, bearer(key["key"])).status_code == 503
     assert submitted(client, picture, bearer(key["key"])).status_code == 202

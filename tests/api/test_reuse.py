@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from db import profiles
-from db.keys import artifact_key
+from db.keys import artifact_key, job_prefix
 from db.session import session_factory
 from db.storage import object_store
 from tests.api.answers import encoded
@@ -88,3 +88,10 @@ def test_a_job_that_has_not_ended_answers_nothing(client: TestClient, question: 
     """Two questions in flight are two jobs."""
     client.post("/v1/jobs", json=question)
     assert client.post("/v1/jobs", json=question).status_code == 202
+
+
+def test_an_answer_whose_pictures_have_gone_is_none(client: TestClient, question: dict[str, Any], source: str) -> None:
+    """Its job is being removed at this very moment: the question is asked anew."""
+    object_store().delete_prefix(job_prefix(UUID(source)))
+    answer = client.post("/v1/jobs", json=question)
+    assert (answer.status_code, answer.json()["reused_from"]) == (202, None)

@@ -3,6 +3,7 @@
 import urllib.request
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from db.session import session_factory
 from db.settings import settings
 from db.storage import object_store
 from tests.api.answers import encoded, is_problem, submit
+from tests.api_keys import new_caller
 
 WORDS = {"labels": ["cat", "dog"]}
 
@@ -32,7 +34,8 @@ def test_an_image_by_its_url_is_a_worker_s_to_fetch(client: TestClient) -> None:
     answer = client.post("/v1/jobs", json={"image_url": "https://example.com/cat.jpg", **WORDS})
     assert answer.status_code == 202
     image = answer.json()["input"]["image"]
-    assert image == {"url": "https://example.com/cat.jpg", "sha256": None, "width": None, "height": None}
+    unknown = dict.fromkeys(("stored_url", "sha256", "width", "height"))
+    assert image == {"url": "https://example.com/cat.jpg", **unknown}
 
 
 @pytest.mark.parametrize(
@@ -117,3 +120,49 @@ def test_a_refused_upload_leaves_no_object(client: TestClient) -> None:
     client.post("/v1/jobs", json={"upload_id": str(upload_id), **WORDS})
     with pytest.raises(ObjectMissing):
         object_store().get(upload_key(upload_id))
+
+
+def test_an_upload_that_grows_after_it_was_measured_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its URL can be written to as long as it is valid: what counts is the copy, and that leaves nothing."""
+    upload_id = UUID(client.post("/v1/uploads").json()["id"])
+    store = object_store()
+    store.put(upload_key(upload_id), b"small", "image/png")
+    small = settings().model_copy(update={"maximum_image_bytes": 10})
+    monkeypatch.setattr("api.drafts.settings", lambda: small)
+    copy, copies = store.copy, []
+
+    def copy_after_it_grew(source: str, target: str) -> None:
+        store.put(source, b"x" * 11, "image/png")
+        copies.append(target)
+        copy(source, target)
+
+    monkeypatch.setattr(store, "copy", copy_after_it_grew)
+    answer = client.post("/v1/jobs", json={"upload_id": str(upload_id), **WORDS})
+    assert is_problem(answer, 413, "body-too-large")
+    with pytest.raises(ObjectMissing):
+        store.get(copies[0])
+
+
+def test_an_upload_that_leaves_after_it_was_measured_is_not_found(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep may take it at this very moment."""
+    upload_id = UUID(client.post("/v1/uploads").json()["id"])
+    store = object_store()
+    store.put(upload_key(upload_id), b"small", "image/png")
+    monkeypatch.setattr(store, "copy", Mock(side_effect=ObjectMissing(upload_key(upload_id))))
+    answer = client.post("/v1/jobs", json={"upload_id": str(upload_id), **WORDS})
+    assert is_problem(answer, 404, "upload-not-found")
+
+
+def test_so_many_uploads_may_be_open(keys_are_on: None, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenant's own: 429 says when the next one ends."""
+    narrow = settings().model_copy(update={"maximum_open_uploads": 2})
+    monkeypatch.setattr("api.routes.uploads.settings", lambda: narrow)
+    caller, other = new_caller(client), new_caller(client)
+    answers = [client.post("/v1/uploads", headers=caller) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert 3000 < int(answers[-1].headers["retry-after"]) <= 3600
+    assert client.post("/v1/uploads", headers=other).status_code == 201

@@ -1,6 +1,7 @@
 """Submissions: each way in, each refusal, and what is stored before 202 is answered."""
 
 import io
+import json
 import zlib
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,8 @@ def test_json_and_multipart_say_the_same(client: TestClient, picture: bytes) -> 
     """Labels sent as repeated form fields and as a JSON list, duplicates dropped, make the same job."""
     by_form = submit(client, picture, labels=["cat", " dog ", "cat"]).json()
     by_json = client.post("/v1/jobs", json={"image_base64": encoded(picture), "labels": ["cat", "dog"]}).json()
+    for document in (by_form, by_json):
+        del document["input"]["image"]["stored_url"]
     assert by_form["input"] == by_json["input"]
     assert by_form["input"]["labels"] == ["cat", "dog"]
 
@@ -140,6 +143,79 @@ def test_a_body_that_is_not_what_it_says(
     """An empty, broken or foreign body is the caller's error, said as a problem document."""
     answer = client.post("/v1/jobs", content=body, headers={"content-type": content_type})
     assert is_problem(answer, status, code)
+
+
+UNSTORABLE = {"NUL": "a\\u0000cat", "half a surrogate pair": "a \\ud800 cat"}
+
+
+@pytest.mark.parametrize("text", UNSTORABLE.values(), ids=UNSTORABLE.keys())
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("description", '"description": "%s"'),
+        ("labels.0", '"labels": ["%s"]'),
+        ("metadata", '"labels": ["cat"], "metadata": {"a": ["%s"]}'),
+        ("metadata", '"labels": ["cat"], "metadata": {"a": {"%s": 1}}'),
+    ],
+)
+def test_text_that_no_database_stores_is_refused(
+    client: TestClient, picture: bytes, field: str, fields: str, text: str
+) -> None:
+    """JSON can say it, Postgres can't keep it: 422 that names the field; in a batch and in a query, too."""
+    submission = f'{{{fields % text}, "image_base64": "{encoded(picture)}"}}'
+    answer = client.post("/v1/jobs", content=submission, headers={"content-type": "application/json"})
+    assert is_problem(answer, 422, "invalid-request")
+    assert answer.json()["errors"][0]["field"] == field
+    batch = f'{{"jobs": [{submission}]}}'
+    answer = client.post("/v1/batches", content=batch, headers={"content-type": "application/json"})
+    assert is_problem(answer, 422, "invalid-request")
+
+
+def test_nul_is_refused_wherever_text_comes_in(client: TestClient, picture: bytes) -> None:
+    """In a form, in a query, in a batch's own metadata; and numbers that JSON can't hold."""
+    assert is_problem(submit(client, picture, description="a\0cat"), 422, "invalid-request")
+    for query in ("label=%00", "metadata=%00", "metadata=a:%00"):
+        assert is_problem(client.get(f"/v1/jobs?{query}"), 422, "invalid-request")
+    job = {"image_base64": encoded(picture), "labels": ["cat"]}
+    for metadata in ({"a": "\0"}, {"a": "x" * 20_000}):
+        assert is_problem(
+            client.post("/v1/batches", json={"jobs": [job], "metadata": metadata}), 422, "invalid-request"
+        )
+    large = json.dumps({**job, "metadata": {"a": 7}}).replace("7}", "1e400}")
+    answer = client.post("/v1/jobs", content=large, headers={"content-type": "application/json"})
+    assert is_problem(answer, 422, "invalid-request")
+
+
+def test_what_is_far_too_much_is_refused_shortly(client: TestClient, picture: bytes) -> None:
+    """A hundred thousand mistakes are no answer of megabytes, and nothing is stored a hundred thousand times."""
+    job = {"image_base64": encoded(picture), "labels": ["cat"]}
+    excesses: list[dict[str, Any]] = [
+        {"labels": [0] * 100_000},
+        {"labels": ["cat"] * 100_000},
+        {"description": "a" * 1_000_000, "labels": None},
+        {"webhook_events": ["job.failed"] * 100_000},
+        {"outputs": ["mask"] * 100_000},
+        {"metadata": {"a": [1] * 100_000}},
+        {"metadata": {str(n): {} for n in range(100_000)}},
+    ]
+    for values in excesses:
+        answer = client.post("/v1/jobs", json={**job, **values})
+        assert is_problem(answer, 422, "invalid-request")
+        assert len(answer.content) < 1000
+    answer = client.post("/v1/jobs", json={**job, **{str(n): 1 for n in range(100_000)}})
+    assert is_problem(answer, 400, "malformed-body")
+    answer = client.post("/v1/jobs", json={**job, **{str(n): 1 for n in range(50)}})
+    assert is_problem(answer, 422, "invalid-request")
+    assert len(answer.json()["errors"]) == 20
+    assert answer.json()["detail"].endswith("; and 30 more")
+    assert is_problem(client.post("/v1/batches", json={"jobs": [0] * 100_000}), 422, "invalid-request")
+
+
+def test_a_form_of_an_unusable_charset_is_refused(client: TestClient) -> None:
+    """Some of Python's codecs can't be used on bytes."""
+    headers = {"content-type": "multipart/form-data; boundary=x; charset=undefined"}
+    body = b'--x\r\nContent-Disposition: form-data; name="labels"\r\n\r\ncat\r\n--x--\r\n'
+    assert is_problem(client.post("/v1/jobs", content=body, headers=headers), 400, "malformed-body")
 
 
 def test_a_form_without_an_image_is_refused(client: TestClient) -> None:

@@ -7,20 +7,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from uuid_utils.compat import uuid7
 
-from api import event_stream
+from api import event_stream, waiting
 from api.waiting import wait_seconds
 from db import claims, jobs
 from db.claims import Holder
+from db.errors import JobNotFound
 from db.session import session_factory
 from db.states import StageName
 from tests.api.answers import encoded, is_problem, submit
-from tests.api.finished import finish
+from tests.api.finished import fail, finish
 
 
 @contextmanager
@@ -155,6 +158,55 @@ def test_a_silent_stream_has_a_heartbeat(client: TestClient, job_id: UUID, monke
     with soon(lambda: client.post(f"/v1/jobs/{job_id}/cancel"), 0.9):
         text = client.get(f"/v1/jobs/{job_id}/events").text
     assert text.count(": still here") >= 2
+
+
+def test_a_stream_outlives_an_outage(client: TestClient, job_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is away just when the job's end is to be told, and nothing changes afterwards."""
+    asked = 0
+
+    def away_at_first(*arguments: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked in {2, 3}:
+            raise OperationalError("", {}, Exception())
+        return waiting.find(*arguments)
+
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "find", away_at_first)
+    with soon(lambda: client.post(f"/v1/jobs/{job_id}/cancel")):
+        assert [name for _, name, _ in told(client, job_id)][-1] == "job.canceled"
+
+
+def test_who_has_the_last_event_is_told_so(client: TestClient, job_id: UUID) -> None:
+    """204: a browser asks again after each end of a stream, and would for ever."""
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    *_, (last, _, _) = told(client, job_id)
+    answer = client.get(f"/v1/jobs/{job_id}/events", headers={"last-event-id": str(last)})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_events_go_on_when_a_job_starts_again(client: TestClient, job_id: UUID) -> None:
+    """Who heard of the first end hears of what came after it, of the second end too."""
+    fail(job_id)
+    *_, (end, name, _) = told(client, job_id)
+    assert name == "job.failed"
+    client.post(f"/v1/jobs/{job_id}/retry")
+    fail(job_id)
+    second = told(client, job_id, **{"Last-Event-ID": str(end)})
+    assert [name for _, name, _ in second] == ["stage.running", "stage.failed", "job.failed"]
+    assert all(number > end for number, _, _ in second)
+
+
+@pytest.mark.parametrize("error", [JobNotFound(UUID(int=0)), OperationalError("", {}, Exception())])
+def test_what_was_accepted_is_answered_so(
+    client: TestClient, picture: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is there, whatever comes in the way of waiting for it."""
+    monkeypatch.setattr("api.waiting.find", Mock(side_effect=error))
+    form = {"labels": "square", "reuse": "false"}
+    answer = client.post("/v1/jobs", files={"image": picture}, data=form, headers={"Prefer": "wait=5"})
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "queued"
 
 
 def test_a_stream_ends_when_its_job_is_deleted(client: TestClient, job_id: UUID) -> None:

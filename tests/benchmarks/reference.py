@@ -1,7 +1,7 @@
 """What all speed is compared with: the three models as their model cards use them.
 
 Stock classes in float32, one picture after another, each question from the beginning. It asks exactly what the
-pipeline asks (prompts, padding, thresholds), so that the answers can be compared, too.
+pipeline asks (prompts, padding, a box's score by the label's own words), so that the answers can be compared, too.
 """
 
 from collections.abc import Sequence
@@ -14,32 +14,35 @@ from PIL import Image
 from segment_anything import SamPredictor
 from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetection, GroundingDinoProcessor
 
-from worker.pipeline.checkpoints import Profile
+from db.catalog import chosen
+from db.states import StageName
 from worker.pipeline.classify import TEMPLATES
 from worker.pipeline.images import decode, pad_to_square
+from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.sam import load_sam
 
-Answer = tuple[str, NDArray[np.bool_] | None]
+Answer = tuple[str, NDArray[np.bool_]]
 
 
 class Reference:
     """Loaded once; `answer` and its three steps are what is timed."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.clip: Any = CLIPModel.from_pretrained(profile.clip.source, dtype=torch.float32).eval()
-        self.clip_processor: Any = CLIPProcessor.from_pretrained(profile.clip.source)
-        source = profile.grounding_dino.source
-        self.dino: Any = GroundingDinoForObjectDetection.from_pretrained(source, dtype=torch.float32).eval()
-        self.dino_processor: Any = GroundingDinoProcessor.from_pretrained(source)
-        self.sam = load_sam(profile.sam.source)
-        self.threshold = min(profile.box_thresholds)
+    def __init__(self, profile_name: str, folder: ModelFolder) -> None:
+        checkpoints = chosen(profile_name)
+        clip = folder.of(checkpoints[StageName.CLASSIFY])
+        self.clip: Any = CLIPModel.from_pretrained(clip, dtype=torch.float32).eval()
+        self.clip_processor: Any = CLIPProcessor.from_pretrained(clip)
+        dino = folder.of(checkpoints[StageName.DETECT])
+        self.dino: Any = GroundingDinoForObjectDetection.from_pretrained(dino, dtype=torch.float32).eval()
+        self.dino_processor: Any = GroundingDinoProcessor.from_pretrained(dino)
+        sam = checkpoints[StageName.SEGMENT]
+        self.sam = load_sam(folder.find(sam).weights, sam.sam_size).float()
 
     def answer(self, data: bytes, labels: Sequence[str]) -> Answer:
         """From a picture file and candidate labels to the main object's label and mask."""
         image = decode(data)
         label = self.classify(image, labels)
-        box = self.detect(image, label)
-        return label, None if box is None else self.segment(image, box)
+        return label, self.segment(image, self.detect(image, label))
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> str:
         """The label most like the picture."""
@@ -53,16 +56,16 @@ class Reference:
         likeness = means / means.norm(dim=-1, keepdim=True) @ outputs.image_embeds[0]
         return labels[int(likeness.argmax())]
 
-    def detect(self, image: Image.Image, label: str) -> list[float] | None:
-        """The best box, XYXY in pixels."""
+    def detect(self, image: Image.Image, label: str) -> list[float]:
+        """The best box, XYXY in pixels, however low its score: random models are sure of nothing."""
         inputs = self.dino_processor(images=image, text=f"{label.lower()}.", return_tensors="pt")
         with torch.no_grad():
             outputs = self.dino(**inputs)
+        # Of the start, the stop and the end, which aren't the label's, no box is to be the best.
+        outputs.logits[..., [0, *range(inputs["input_ids"].shape[1] - 2, outputs.logits.shape[-1])]] = -torch.inf
         found = self.dino_processor.post_process_grounded_object_detection(
-            outputs, inputs["input_ids"], threshold=self.threshold, target_sizes=[(image.height, image.width)]
+            outputs, inputs["input_ids"], threshold=0.0, target_sizes=[(image.height, image.width)]
         )[0]
-        if not len(found["scores"]):
-            return None
         box: list[float] = found["boxes"][found["scores"].argmax()].tolist()
         return box
 

@@ -11,11 +11,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from db import batches, deliveries, jobs, signing
+from db import batches, deliveries, jobs, lines, outbox, signing
 from db.batches import NewBatch
-from db.deliveries import GONE, LOST, Answered, Claim, Step
+from db.deliveries import LOST, Answered, Claim, Step
 from db.errors import DeliveryNotFound
+from db.lines import Limits
 from db.models import Batch, Delivery, DeliveryAttempt, DisabledReceiver, Job, SigningSecret
+from db.outbox import GONE
 from db.session import session_factory
 from db.states import DeliveryStatus, Event
 from tests.new_jobs import new_job
@@ -24,6 +26,8 @@ URL = "http://receiver.example:8080/hook"
 LEASE = timedelta(seconds=30)
 NOW = timedelta(0)
 MINUTE = timedelta(minutes=1)
+LIMITS = Limits(per_receiver=4, per_tenant=100)
+ONE = Limits(per_receiver=1, per_tenant=100)
 WELL = Answered(12, 204, "")
 DONE = Step(DeliveryStatus.SUCCEEDED)
 
@@ -42,9 +46,9 @@ def canceled(session: Session, **values: Any) -> Delivery:
     return delivery
 
 
-def take(session: Session, delivery: Delivery | UUID, most: int = 4) -> Claim | None:
+def take(session: Session, delivery: Delivery | UUID, limits: Limits = LIMITS) -> Claim | None:
     """A claim on it."""
-    return deliveries.take(session, delivery if isinstance(delivery, UUID) else delivery.id, LEASE, most)
+    return deliveries.take(session, delivery if isinstance(delivery, UUID) else delivery.id, LEASE, limits)
 
 
 def taken(session: Session, delivery: Delivery | UUID) -> Claim:
@@ -97,7 +101,7 @@ def test_without_a_url_nothing_is_told(session: Session, job: Job) -> None:
 )
 def test_a_receiver_is_a_host_and_a_port(url: str, where: str) -> None:
     """Whatever the path; and a URL that can't be read never keeps a job from its end."""
-    assert deliveries.receiver(url) == where
+    assert outbox.receiver(url) == where
 
 
 def test_a_batch_tells_of_its_last_job(session: Session) -> None:
@@ -144,7 +148,7 @@ def test_a_repeat_waits_for_its_time(session: Session) -> None:
     delivery = canceled(session)
     assert deliveries.record(session, taken(session, delivery), WELL, Step(DeliveryStatus.PENDING, 60))
     assert take(session, delivery) is None
-    assert delivery.id not in dict(deliveries.mark_due(session, NOW, 4, 100))
+    assert delivery.id not in dict(lines.mark_due(session, NOW, LIMITS, 100))
     make_due(session, delivery)
     assert taken(session, delivery).attempt == 2
 
@@ -165,7 +169,7 @@ def test_what_a_lost_process_held_is_attempted_again(session: Session) -> None:
     delivery = canceled(session)
     lost = taken(session, delivery)
     expire_lease(session, delivery)
-    assert (delivery.id, 1) in deliveries.mark_due(session, MINUTE, 4, 100)
+    assert (delivery.id, 1) in lines.mark_due(session, MINUTE, LIMITS, 100)
     second = taken(session, delivery)
     assert [(found.number, found.error) for found in again(session, delivery).tries] == [(1, LOST), (2, None)]
     assert not deliveries.record(session, lost, WELL, DONE)
@@ -201,6 +205,31 @@ def test_one_success_enables_a_receiver_again(session: Session) -> None:
     assert canceled(session).status is DeliveryStatus.PENDING
 
 
+@pytest.mark.parametrize("step", [DONE, Step(DeliveryStatus.PENDING, 60), Step(DeliveryStatus.DISABLED, reason=GONE)])
+def test_a_redelivery_while_an_attempt_runs_is_one_more_attempt(session: Session, step: Step) -> None:
+    """However the running one ends, another follows it at once; until then the running one keeps its place."""
+    delivery = canceled(session)
+    running = taken(session, delivery)
+    deliveries.redeliver(session, "local", delivery.id)
+    assert take(session, delivery) is None
+    assert deliveries.record(session, running, WELL, step)
+    assert again(session, delivery).status is DeliveryStatus.PENDING
+    assert lines.call_next(session, delivery.receiver, "local", LIMITS) == [(delivery.id, 1)]
+    following = taken(session, delivery)
+    assert following.attempt == 2
+    assert deliveries.record(session, following, WELL, DONE)
+    assert [attempt.number for attempt in again(session, delivery).tries] == [1, 2]
+
+
+def test_a_redelivery_while_an_attempt_waits_for_room_comes_at_once(session: Session) -> None:
+    """What is handed back doesn't count, and doesn't put the redelivery off."""
+    delivery = canceled(session)
+    running = taken(session, delivery)
+    deliveries.redeliver(session, "local", delivery.id)
+    deliveries.hand_back(session, running, 60)
+    assert taken(session, delivery).attempt == 1
+
+
 def test_a_tenant_redelivers_its_own_alone(session: Session) -> None:
     """Another's isn't found."""
     delivery = canceled(session)
@@ -213,26 +242,26 @@ def test_a_tenant_redelivers_its_own_alone(session: Session) -> None:
 def test_a_receiver_has_so_many_attempts_at_once(session: Session) -> None:
     """What comes while it has no room waits in its line, and is called when an attempt ends."""
     first, second, third = (canceled(session) for _ in range(3))
-    held = take(session, first, most=1)
+    held = take(session, first, limits=ONE)
     assert held is not None
-    assert take(session, second, most=1) is None
-    assert take(session, third, most=1) is None
-    assert deliveries.mark_due(session, NOW, 1, 100) == []
+    assert take(session, second, limits=ONE) is None
+    assert take(session, third, limits=ONE) is None
+    assert lines.mark_due(session, NOW, ONE, 100) == []
     deliveries.record(session, held, WELL, DONE)
-    assert deliveries.next_in_line(session, held.receiver) == [(second.id, 0)]
-    assert take(session, second, most=1) is not None
+    assert lines.call_next(session, held.receiver, held.tenant, LIMITS) == [(second.id, 0)]
+    assert take(session, second, limits=ONE) is not None
 
 
 def test_another_receiver_has_room_of_its_own(session: Session) -> None:
     """A slow one is in nobody else's way."""
     slow, quick = canceled(session), canceled(session, webhook_url="http://quick.example/")
-    assert take(session, slow, most=1) is not None
-    assert take(session, quick, most=1) is not None
+    assert take(session, slow, limits=ONE) is not None
+    assert take(session, quick, limits=ONE) is not None
 
 
-def wait_in_line(session: Session, url: str, count: int, attempts: int = 0) -> list[UUID]:
+def wait_in_line(session: Session, url: str, count: int, attempts: int = 0, **values: Any) -> list[UUID]:
     """Deliveries of one receiver that nobody was told of, the longest waiting first."""
-    ids = [canceled(session, webhook_url=url).id for _ in range(count)]
+    ids = [canceled(session, webhook_url=url, **values).id for _ in range(count)]
     session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(sent_at=None, attempts=attempts))
     return ids
 
@@ -241,26 +270,68 @@ def test_receivers_take_turns(session: Session) -> None:
     """Of a dead receiver's two hundred only its share is sent, once; the other's don't wait behind them."""
     dead = wait_in_line(session, "http://dead.example/", 200)
     alive = wait_in_line(session, "http://alive.example/", 3)
-    sent = dict(deliveries.mark_due(session, MINUTE, 4, 100))
+    sent = dict(lines.mark_due(session, MINUTE, LIMITS, 100))
     assert set(sent) == {*dead[:4], *alive}
-    assert deliveries.mark_due(session, MINUTE, 4, 100) == []
+    assert lines.mark_due(session, MINUTE, LIMITS, 100) == []
     # Their messages seem lost.
-    assert set(dict(deliveries.mark_due(session, NOW, 4, 100))) == {*dead[:4], *alive}
+    assert set(dict(lines.mark_due(session, NOW, LIMITS, 100))) == {*dead[:4], *alive}
 
 
 def test_the_turns_hold_when_not_all_can_be_sent(session: Session) -> None:
     """With room for two messages each receiver gets one."""
     dead = wait_in_line(session, "http://dead.example/", 10)
     alive = wait_in_line(session, "http://alive.example/", 3)
-    assert set(dict(deliveries.mark_due(session, MINUTE, 4, 2))) == {dead[0], alive[0]}
+    assert set(dict(lines.mark_due(session, MINUTE, LIMITS, 2))) == {dead[0], alive[0]}
+
+
+def test_a_tenant_has_so_many_attempts_at_once(session: Session) -> None:
+    """However many receivers it names; another tenant's go on, against the same receivers."""
+    limits = Limits(per_receiver=4, per_tenant=2)
+    first, second, third = (canceled(session, webhook_url=f"http://{number}.example/") for number in range(3))
+    held = take(session, first, limits)
+    assert held is not None
+    assert take(session, second, limits) is not None
+    assert take(session, third, limits) is None
+    assert lines.mark_due(session, NOW, limits, 100) == []
+    assert take(session, canceled(session, webhook_url="http://2.example/", tenant="other"), limits) is not None
+    deliveries.record(session, held, WELL, DONE)
+    assert lines.call_next(session, held.receiver, held.tenant, limits) == [(third.id, 0)]
+    assert take(session, third, limits) is not None
+
+
+def test_a_tenants_dead_receivers_do_not_keep_its_others_out(session: Session) -> None:
+    """When an attempt against one of them ends, the next of a receiver with room is called before its own next."""
+    limits = Limits(per_receiver=2, per_tenant=4)
+    dead = [wait_in_line(session, f"http://dead-{number}.example/", 5) for number in range(2)]
+    alive = wait_in_line(session, "http://alive.example/", 2)
+    held = [take(session, delivery_id, limits) for line in dead for delivery_id in line[:2]]
+    assert None not in held
+    assert held[0] is not None
+    deliveries.record(session, held[0], WELL, Step(DeliveryStatus.PENDING, 60))
+    called = lines.call_next(session, held[0].receiver, held[0].tenant, limits)
+    assert called == [(alive[0], 0), (dead[0][2], 0)]
+    assert [take(session, delivery_id, limits) is not None for delivery_id, _ in called] == [True, False]
+
+
+def test_tenants_take_turns(session: Session) -> None:
+    """One with a hundred dead receivers is sent no more than it may have in flight, and the other is sent, too."""
+    limits = Limits(per_receiver=4, per_tenant=8)
+    for number in range(20):
+        wait_in_line(session, f"http://dead-{number}.example/", 2, tenant="hostile")
+    honest = wait_in_line(session, "http://alive.example/", 2, tenant="honest")
+    assert honest[0] in dict(lines.mark_due(session, MINUTE, limits, 2))
+    sent = dict(lines.mark_due(session, NOW, limits, 100))
+    assert len(sent) == 10
+    assert set(honest) < set(sent)
+    assert lines.mark_due(session, MINUTE, limits, 100) == []
 
 
 def test_first_attempts_come_before_repeated_ones(session: Session) -> None:
     """What is new isn't held up by what failed before."""
     old = wait_in_line(session, URL, 2, attempts=3)
     new = wait_in_line(session, URL, 2)
-    assert set(dict(deliveries.mark_due(session, MINUTE, 2, 100))) == set(new)
-    assert deliveries.next_in_line(session, deliveries.receiver(URL)) == [(old[0], 3)]
+    assert set(dict(lines.mark_due(session, MINUTE, Limits(2, 100), 100))) == set(new)
+    assert lines.call_next(session, outbox.receiver(URL), "local", LIMITS) == [(old[0], 3)]
 
 
 def test_deliveries_leave_with_their_job(session: Session) -> None:

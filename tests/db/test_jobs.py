@@ -12,7 +12,6 @@ from db.claims import Claim, Holder
 from db.errors import JobNotFound
 from db.models import Job
 from db.states import JobStatus, Outcome, StageName, StageStatus
-from tests.new_jobs import new_job
 
 RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
@@ -127,33 +126,9 @@ def test_only_a_failed_job_is_requeued(session: Session, job: Job) -> None:
     assert jobs.requeue(session, job.id) is None
 
 
-def page(session: Session, *, before: UUID | None, limit: int) -> list[UUID]:
-    """The ids of a page of all jobs."""
-    return [found.id for found in jobs.page(session, "local", jobs.JobFilter(), before=before, limit=limit)]
-
-
-def test_pages_are_stable_while_jobs_arrive(session: Session, job: Job) -> None:
-    """The newest come first; the page after a job is the same however many come later, and filters by state."""
-    first, second, third = (another(session) for _ in range(3))
-    assert page(session, before=None, limit=2) == [
-        third,
-        second,
-    ]
-    another(session)
-    assert page(session, before=second, limit=2) == [
-        first,
-        job.id,
-    ]
-    fail(session, first, StageName.CLASSIFY)
-    failed = jobs.page(session, "local", jobs.JobFilter(status=JobStatus.FAILED), before=None, limit=9)
-    assert failed[0].id == first
-    assert {found.status for found in failed} == {JobStatus.FAILED}
-
-
 def test_a_tenant_finds_its_own_jobs_alone(session: Session, job: Job) -> None:
     """Another's job is as if there were none."""
     assert jobs.find(session, "local", job.id) is job
-    assert jobs.page(session, "other", jobs.JobFilter(), before=None, limit=9) == []
     with pytest.raises(JobNotFound):
         jobs.find(session, "other", job.id)
 
@@ -163,8 +138,3 @@ def test_a_deleted_job_leaves_no_row(session: Session, job: Job) -> None:
     jobs.delete(session, [job.id])
     with pytest.raises(JobNotFound):
         stored(session, job.id)
-
-
-def another(session: Session) -> UUID:
-    """One more job."""
-    return jobs.create(session, new_job()).id

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from db.settings import Settings
+from db.states import StageName
 
 
 def test_nothing_inside_is_allowed_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,3 +61,28 @@ def test_an_empty_admin_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As deployment files write what isn't set."""
     monkeypatch.setenv("MAINMASK_ADMIN_KEY", "")
     assert Settings().admin_key is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PROFILE", "huge"),
+        ("DETECT_MODEL", "mainmask/tiny-clip"),
+        ("SEGMENT_MODEL", "sam"),
+        ("ALLOWED_MODELS", "google/owlv2-base-patch16-ensemble,sam"),
+    ],
+)
+def test_models_that_there_are_not_are_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """By the variable's name, with those there are."""
+    monkeypatch.setenv(f"MAINMASK_{variable}", value)
+    with pytest.raises(ValidationError, match=rf"{variable.lower()}[\s\S]*there are: "):
+        Settings()
+
+
+def test_a_stage_can_have_another_model_than_the_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other stages keep the profile's."""
+    monkeypatch.setenv("MAINMASK_PROFILE", "base")
+    monkeypatch.setenv("MAINMASK_SEGMENT_MODEL", "nielsr/slimsam-77-uniform")
+    chosen = {stage: checkpoint.name for stage, checkpoint in Settings().checkpoints.items()}
+    assert chosen[StageName.SEGMENT] == "nielsr/slimsam-77-uniform"
+    assert chosen[StageName.DETECT] == "IDEA-Research/grounding-dino-tiny"

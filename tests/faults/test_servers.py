@@ -2,6 +2,7 @@
 
 import threading
 import time
+from uuid import UUID
 
 import httpx
 import pytest
@@ -98,7 +99,7 @@ def test_every_message_comes_twice_and_late(site: Site) -> None:
         while not done.wait(0.2):
             for job_id in site.accepted:
                 with session_factory()() as session:
-                    found = jobs.get(session, job_id)  # type: ignore[arg-type] # SQLAlchemy takes the text of an id
+                    found = jobs.get(session, UUID(job_id))
                 for name in reversed(StageName):
                     messages.send(name, found.id)
 

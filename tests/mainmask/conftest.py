@@ -1,6 +1,12 @@
 """What every test of the client and the command line starts from."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from api.app import create_app
+from tests import servers
+from tests.mainmask import stand_in_worker
 
 
 @pytest.fixture(autouse=True)
@@ -17,5 +23,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Polling does not sleep, but notes for how long it would have."""
     pauses: list[float] = []
-    monkeypatch.setattr("mainmask.polling.time.sleep", pauses.append)
+    monkeypatch.setattr("mainmask.network.time.sleep", pauses.append)
     return pauses
+
+
+@pytest.fixture
+def real_url(migrated: None) -> Iterator[str]:
+    """The address of the real API over the session's servers, without keys; a thread stands in for its workers."""
+    with servers.http(create_app()) as url, stand_in_worker.working():
+        yield url

@@ -1,7 +1,8 @@
 """A hand-written service for the client's tests: its answers are set, its requests are kept."""
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,6 +81,8 @@ class FakeService:
         self.accepted: httpx.Response = httpx.Response(202, json=document("queued"))
         self.answers = list(answers or [document()])
         self.requests: list[httpx.Request] = []
+        self.events: httpx.Response | Exception = problem(404, "not-found", "Not Found")
+        """What the job's stream of events is answered; by default there is none."""
         self.picture: bytes | None = None
         """What every download gives, instead of the path it was at."""
 
@@ -90,14 +93,46 @@ class FakeService:
             return self.accepted
         if request.url.path.startswith("/storage/"):
             return httpx.Response(200, content=self.picture or request.url.path.encode())
+        if request.url.path.endswith("/events"):
+            return _given(self.events)
         if request.url.path != f"/v1/jobs/{JOB_ID}":
             instance = request.url.params["instance"]
             location = f"/storage/{request.url.path.rpartition('/')[2]}/{instance}"
             return httpx.Response(307, headers={"location": location})
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+        return httpx.Response(200, json=answer) if isinstance(answer, dict) else _given(answer)
+
+
+def _given(answer: httpx.Response | Exception) -> httpx.Response:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def event_stream(*events: str | Exception) -> httpx.Response:
+    """A stream that begins as the service's does, goes on with these texts, and breaks where there is an exception."""
+
+    def chunks() -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        for event in events:
+            if isinstance(event, Exception):
+                raise event
+            yield event.encode()
+
+    async def later() -> AsyncIterator[bytes]:
+        for chunk in chunks():
+            yield chunk
+
+    class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+        __iter__ = staticmethod(chunks)
+        __aiter__ = staticmethod(later)
+
+    return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Stream())
+
+
+def event(number: int, name: str, **data: Any) -> str:
+    """One event of a job's stream."""
+    return f"id: {number}\nevent: {name}\ndata: {json.dumps({'job_id': JOB_ID, **data})}\n\n"
 
 
 @contextmanager
@@ -109,7 +144,8 @@ def serving(service: FakeService) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             request = httpx.Request(self.command, f"http://fake{self.path}", headers=dict(self.headers), content=body)
             response = service(request)
-            self.send_response(response.status_code)
+            # With the service's own headers alone.
+            self.send_response_only(response.status_code)
             for name, value in response.headers.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -1,20 +1,26 @@
 """The command line: what it prints and saves, and how it ends."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 import mainmask
 from mainmask.cli import app
-from mainmask.exit_codes import ExitCode
+from mainmask.exit_codes import MEANINGS, ExitCode
 from tests.mainmask.fake_service import RESULT, FakeService, document, failed, not_found, problem, serving
 
 NOBODY_THERE = "http://127.0.0.1:9"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 @pytest.fixture
@@ -32,10 +38,11 @@ def url(service: FakeService) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A picture in an otherwise empty current folder."""
+    """The current folder: a picture, and a folder without one."""
     monkeypatch.chdir(tmp_path)
     path = Path("photo.jpg")
     path.write_bytes(b"image bytes")
+    Path("empty").mkdir()
     return path
 
 
@@ -81,6 +88,14 @@ def test_several_instances_are_numbered(service: FakeService, url: str) -> None:
     result = segment("-t", "snowboards", "--instances", "all", "--out", "cut", "--url", url)
     assert "2. box" in result.stdout
     assert Path("cut/mask-2.png").read_bytes() == b"/storage/mask/1"
+
+
+def test_only_the_wanted_pictures_are_made_and_saved(service: FakeService, url: str) -> None:
+    """The service is told which, and no other is asked for."""
+    service.answers = [document(input={**document()["input"], "outputs": ["cutout"]})]
+    assert segment("-t", "a man", "--output", "cutout", "--out", "cut", "--url", url).exit_code == ExitCode.OK
+    assert 'name="outputs"\r\n\r\ncutout\r\n' in service.requests[0].content.decode()
+    assert sorted(path.name for path in Path("cut").iterdir()) == ["cutout.png", "job.json"]
 
 
 def test_a_close_call_is_said_in_plain_words(service: FakeService, url: str) -> None:
@@ -163,7 +178,12 @@ def test_a_service_that_is_down() -> None:
     "arguments",
     [
         ["segment", "none.jpg", "-t", "a man"],
-        ["segment", ".", "-t", "a man"],
+        ["segment", "empty", "-t", "a man"],
+        ["segment", "none-*.jpg", "-t", "a man"],
+        ["segment", "photo.jpg", "-t", "a man", "--captions", "photo.jpg"],
+        ["segment", ".", "--captions", "photo.jpg"],
+        ["segment", ".", "-t", "a man", "--out", "."],
+        ["jobs", "list", "--status", "lost"],
         ["segment", "photo.jpg"],
         ["segment", "photo.jpg", "-t", "a man", "--labels", "man"],
         ["segment", "photo.jpg", "--labels", " , "],
@@ -217,3 +237,70 @@ def test_help(command: str) -> None:
 def test_no_command_is_a_question() -> None:
     """The bare command lists what there is."""
     assert "segment" in run().output
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All commands at or below this one, with what one types for them."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, below in command.commands.items():
+        yield from commands(below, *path, name)
+
+
+def all_commands() -> dict[tuple[str, ...], Any]:
+    """Those of the command line."""
+    return dict(commands(get_command(app)))
+
+
+def test_every_command_speaks_json() -> None:
+    """Each has the option --json."""
+    found = all_commands()
+    assert len(found) >= 11
+    without = [path for path, command in found.items() if "--json" not in {o for p in command.params for o in p.opts}]
+    assert without == []
+
+
+def test_the_exit_codes_are_documented() -> None:
+    """docs/cli.md has a row for each, in the words of the help; no code is there twice."""
+    table = dict(re.findall(r"^\| (\d+) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE))
+    assert table == {str(code.value): meaning for code, meaning in MEANINGS.items()}
+    assert list(MEANINGS) == list(ExitCode)
+
+
+def test_every_command_is_documented() -> None:
+    """docs/cli.md names it."""
+    text = DOCUMENT.read_text()
+    assert [path for path in all_commands() if f"`mainmask {' '.join(path)}" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("mainmask se", "segment"),
+        ("mainmask jobs re", "retry"),
+        ("mainmask segment --outp", "--output"),
+        ("mainmask jobs list --status fa", "failed"),
+    ],
+)
+def test_the_shell_completes(words: str, expected: str) -> None:
+    """What bash asks while somebody types is answered."""
+    asked = {"_MAINMASK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    said = subprocess.run(
+        [sys.executable, "-m", "mainmask"], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert expected in said.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(shell: str) -> None:
+    """The script for the shell is printed, and asks this command."""
+    said = subprocess.run(
+        [sys.executable, "-m", "mainmask"],
+        env={**os.environ, "_MAINMASK_COMPLETE": f"source_{shell}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_MAINMASK_COMPLETE" in said.stdout
+    assert "--install-completion" in run("--help").stdout

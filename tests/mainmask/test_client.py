@@ -196,7 +196,7 @@ def test_an_answer_without_sense(answer: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
-def test_a_broken_network(error: type[httpx.TransportError]) -> None:
+def test_a_broken_network(error: type[httpx.TransportError], no_pauses: list[float]) -> None:
     """No error of httpx reaches the caller, and the message names the address."""
     broken = error("broken", request=httpx.Request("GET", "http://service/v1/jobs"))
     with pytest.raises(ServiceUnreachable, match="http://service cannot be reached: broken"):
@@ -272,7 +272,7 @@ def test_a_key_that_is_refused(status: int, code: str) -> None:
         client_of(FakeService(problem(status, code, "Not with this key"))).get(JOB_ID)
 
 
-def test_over_quota_and_a_full_queue_say_when_to_come_back() -> None:
+def test_over_quota_and_a_full_queue_say_when_to_come_back(no_pauses: list[float]) -> None:
     """Two errors that time mends."""
     service = FakeService()
     service.accepted = problem(429, "quota-exceeded", "No more.", **{"retry-after": "42"})

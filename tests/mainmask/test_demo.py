@@ -1,5 +1,6 @@
 """`mainmask demo`, beside a local stack that runs already (of its own: see tests/e2e)."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from mainmask.cli import app
 from mainmask.exit_codes import ExitCode
 from mainmask.stack.state_file import StateFile
-from tests.mainmask.fake_service import FakeService, not_found, serving
+from tests.mainmask.fake_service import FakeService, document, not_found, serving
 from tests.mainmask.test_truth import mask
 
 DATA_DIR = Path(".data/stack")
@@ -42,6 +43,17 @@ def test_demo_uses_the_stack_that_runs(state_file: StateFile) -> None:
     assert "0.80 with the sample's true mask" in result.stdout
     assert b"The man skiing on his new snowboard!" in service.requests[0].content
     assert Path("mainmask-out/demo/cutout.png").exists()
+
+
+def test_json_is_the_document(state_file: StateFile) -> None:
+    """And all there is on stdout; the files are there all the same."""
+    service = FakeService()
+    service.picture = mask(0, 0, 4, 10)
+    with serving(service) as url:
+        state_file.write(api_url=url, flower_url=None)
+        result = CliRunner().invoke(app, ["demo", "--json"])
+    assert json.loads(result.stdout) == document()
+    assert Path("mainmask-out/demo/mask.png").exists()
 
 
 def test_demo_says_when_nothing_was_found(state_file: StateFile) -> None:

@@ -93,6 +93,14 @@ def test_several_jobs_are_changed_at_once(url: str, command: str, says: str) -> 
     assert result.stdout.splitlines() == [f"a is {says}.", f"b is {says}."]
 
 
+@pytest.mark.parametrize(("command", "status"), [("retry", "queued"), ("cancel", "canceled")])
+def test_changed_jobs_as_json(url: str, command: str, status: str) -> None:
+    """The documents of those that could be changed, and nothing else, on stdout."""
+    result = jobs(command, "a", "missing", "b", "--json", "--url", url)
+    assert result.exit_code == ExitCode.REJECTED
+    assert [(job["id"], job["status"]) for job in json.loads(result.stdout)] == [("a", status), ("b", status)]
+
+
 def test_one_that_can_not_be_changed_does_not_keep_the_others(url: str) -> None:
     """A job that hasn't failed and one that there isn't are told to stderr; the third is still retried."""
     result = jobs("retry", "e", "missing", "a", "--url", url)

@@ -126,6 +126,8 @@ def test_ids_are_shown_whole(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 def test_a_key_is_revoked(url: str) -> None:
     """By its id; an unknown one is rejected."""
     assert run("keys", "revoke", JOB_ID, "--url", url).stdout == f"{JOB_ID} is revoked.\n"
+    as_json = run("keys", "revoke", JOB_ID, "--json", "--url", url).stdout
+    assert json.loads(as_json) == {"id": JOB_ID, "revoked": True}
     result = run("keys", "revoke", "other", "--url", url)
     assert (result.exit_code, result.stderr) == (ExitCode.REJECTED, "There is no such key.\n")
 

@@ -71,7 +71,8 @@ def up(folder: Path, data: Path) -> Iterator[Up]:
             [sys.executable, "-m", "mainmask", "up", *ports, *options],
             cwd=folder,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            # News and errors are no JSON.
+            stderr=subprocess.DEVNULL if "--json" in options else subprocess.STDOUT,
             text=True,
         )
         started.append(process)
@@ -144,6 +145,19 @@ def test_a_life(up: Up, data: Path) -> None:
     end(third, signal.SIGTERM)
     assert third.returncode == ExitCode.OK
     assert children_in(data) == {}
+
+
+def test_json_says_where_it_is(up: Up, data: Path) -> None:
+    """One document on stdout, once jobs can be submitted; nothing follows it."""
+    process = up("--json")
+    assert process.stdout is not None
+    said = ""
+    while not said.endswith("}\n"):
+        said += process.stdout.readline()
+    where = json.loads(said)
+    assert httpx.get(where["api_url"]).is_success
+    assert (where["api_url"], where["flower_url"]) == (state(data)["api_url"], state(data)["flower_url"])
+    assert end(process, signal.SIGINT) == ""
 
 
 def test_killed(up: Up, data: Path) -> None:

@@ -203,6 +203,21 @@ def test_orphans_are_told_from_jobs_of_the_same_time(queues: "redis.Redis") -> N
     assert object_store().get(image_key(job_id)) == b"picture"
 
 
+def test_an_upload_that_came_after_its_time_is_removed(queues: "redis.Redis") -> None:
+    """A PUT that began in time may end when nothing knows of it any more; what can be used yet stays."""
+    now = datetime.now(UTC)
+    late, young = earliest_id(now - timedelta(hours=3)), uuid7()
+    with session_factory().begin() as session:
+        known = uploads.create(session, "local", timedelta(hours=1)).id
+    for upload_id in (late, young, known):
+        object_store().put(upload_key(upload_id), b"picture", "image/png")
+    sweep.remove_orphaned_uploads(session_factory(), object_store(), now - timedelta(hours=2))
+    with pytest.raises(ObjectMissing):
+        object_store().size(upload_key(late))
+    for upload_id in (young, known):
+        assert object_store().size(upload_key(upload_id))
+
+
 def test_who_waits_long_behind_others_goes_first(queues: "redis.Redis") -> None:
     """One job a round, the one that has waited longest; what is first in line already is left alone."""
     with session_factory().begin() as session:
@@ -233,3 +248,23 @@ def test_what_nobody_can_ask_for_is_forgotten(queues: "redis.Redis") -> None:
         assert session.get(Upload, old.id) is None
         assert session.get(IdempotentAnswer, ("local", f"old {old.id}")) is None
         assert session.get(IdempotentAnswer, ("local", f"young {old.id}")) is not None
+
+
+def test_all_that_has_expired_is_forgotten_in_one_round(queues: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much it is: what comes faster than a batch a round would pile up else."""
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    tenant, past = f"tenant-{uuid7()}", timedelta(seconds=-1)
+    answer = {"request_sha256": "0", "status": 202, "location": "/", "body": {}}
+    with session_factory().begin() as session:
+        ids = [uploads.create(session, tenant, past).id for _ in range(5)]
+        for upload_id in ids:
+            assert idempotency.keep(session, tenant, str(upload_id), past, **answer)
+    for upload_id in ids[:3]:
+        object_store().put(upload_key(upload_id), b"picture", "image/png")
+    sweep.forget(session_factory(), object_store())
+    with session_factory()() as session:
+        assert not session.query(Upload).filter(Upload.id.in_(ids)).count()
+        assert not session.query(IdempotentAnswer).filter(IdempotentAnswer.tenant == tenant).count()
+    for upload_id in ids[:3]:
+        with pytest.raises(ObjectMissing):
+            object_store().size(upload_key(upload_id))

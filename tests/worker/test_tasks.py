@@ -17,27 +17,36 @@ from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
 from sqlalchemy import event, func, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from db import jobs
 from db.claims import Holder
 from db.documents import JobDocument, job_document
-from db.errors import InvalidImage, MainmaskError, NoCandidates, ObjectMissing, OutOfMemory, StorageUnavailable
+from db.errors import (
+    InvalidImage,
+    MainmaskError,
+    NoCandidates,
+    ObjectMissing,
+    OutOfMemory,
+    StorageUnavailable,
+)
 from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
 from db.session import session_factory
-from db.states import Instances, JobStatus, Outcome, StageName, StageStatus
+from db.states import Instances, JobStatus, OnMissing, Outcome, StageName, StageStatus
 from db.storage import ObjectStore, object_store
 from tests.new_jobs import new_job
 from worker import tasks
+from worker.candidates.nominator import Nominator
+from worker.candidates.problems import EndpointFailed
 from worker.gate import Gate
 from worker.leases import Leases
+from worker.outgoing.busy import OutgoingBusy
 from worker.pipeline.cache import Cache
-from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard
-from worker.retries import OUTAGE
+from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
+from worker.retries import ELSEWHERE, OUTAGE
 from worker.runtime import Runtime, image_cache
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
@@ -48,12 +57,14 @@ class FakeClassifier:
     """Takes the last label to be the main object."""
 
     error: Exception | None = None
+    none_fits: bool | None = None
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         if self.error:
             raise self.error
         share = 1 / len(labels)
-        return Classification(tuple(Candidate(label, share) for label in reversed(labels)), 0.0, ambiguous=True)
+        ranked = tuple(Candidate(label, share) for label in reversed(labels))
+        return Classification(ranked, 0.0, ambiguous=True, none_fits=self.none_fits)
 
 
 @dataclass
@@ -61,15 +72,25 @@ class FakeDetector:
     """Finds every label in the same places."""
 
     boxes: tuple[Box, ...] = (BOX,)
+    missing: frozenset[str] = frozenset()
     asked: list[tuple[str, bool]] = field(default_factory=list)
-    thresholds: list[float | None] = field(default_factory=list)
+    ladders: list[tuple[float, ...]] = field(default_factory=list)
 
-    def detect(
-        self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
-    ) -> Detection:
-        self.asked.append((label, every_instance))
-        self.thresholds.append(threshold)
-        return Detection(label, tuple(DetectedBox(box, 0.9) for box in self.boxes), 0.5)
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        return (0.5, 0.25)
+
+    def detect_each(
+        self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
+    ) -> list[Detection]:
+        self.asked += [(query.label, every_instance) for query in queries]
+        self.ladders += [query.ladder for query in queries]
+        return [self.detect(query) for query in queries]
+
+    def detect(self, query: Query) -> Detection:
+        if query.label in self.missing or not self.boxes:
+            return Detection(query.label, (), query.ladder[-1], best_score=0.125)
+        found = tuple(DetectedBox(box, 0.9) for box in self.boxes)
+        return Detection(query.label, found, query.ladder[0], best_score=0.9)
 
 
 class FakeSegmenter:
@@ -91,6 +112,18 @@ class FakeExtractor:
         return [word for word in description.split() if len(word) > 2][:maximum]
 
 
+@dataclass
+class FakeReader:
+    """A language model that always says the same."""
+
+    answer: list[str] | EndpointFailed
+
+    def read(self, description: str) -> list[str]:
+        if isinstance(self.answer, EndpointFailed):
+            raise self.answer
+        return self.answer
+
+
 class FakeTask:
     """What Celery gives a bound task; only `retry` is used of it."""
 
@@ -104,6 +137,8 @@ class Worker:
 
     classifier: FakeClassifier = field(default_factory=FakeClassifier)
     detector: FakeDetector = field(default_factory=FakeDetector)
+    reader: FakeReader | None = None
+    maximum_instances: int = 100
     store: ObjectStore = field(default_factory=object_store)
     gate: Gate = field(default_factory=Gate)
     fetched: dict[str, bytes | Exception] = field(default_factory=dict)
@@ -118,7 +153,8 @@ class Worker:
         )
         return Runtime(
             pipeline=pipeline,
-            extractor=cast("LabelExtractor", FakeExtractor()),
+            nominator=Nominator(FakeExtractor(), self.reader),
+            maximum_instances=self.maximum_instances,
             store=self.store,
             sessions=session_factory(),
             image_limits=ImageLimits(pixels=10**6),
@@ -130,7 +166,7 @@ class Worker:
             images=self.images,
         )
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, tenant: str) -> bytes:
         found = self.fetched[url]
         if isinstance(found, Exception):
             raise found
@@ -411,6 +447,22 @@ def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
     assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
 
 
+def test_a_fetch_that_was_not_let_is_no_attempt(worker: Worker) -> None:
+    """However often there is no room for it: the stage waits for a moment each time, and then its attempts begin."""
+    url = "https://example.com/cat.png"
+    worker.fetched[url] = OutgoingBusy()
+    job_id = submit_pointer(image_url=url)
+    for _ in range(ELSEWHERE.attempts + 1):
+        with pytest.raises(Retry):
+            worker.run(StageName.CLASSIFY, job_id)
+        worker.run(StageName.CLASSIFY, job_id)  # it isn't due yet
+        stage = worker.document(job_id).stages[0]
+        assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
+        make_due(job_id)
+    worker.fetched[url] = picture_file()
+    assert worker.run_all(job_id).stages[0].attempts == 1
+
+
 def test_an_uploaded_image_is_described(worker: Worker) -> None:
     """Nobody has looked at it before the worker."""
     job_id = submit_pointer()
@@ -445,7 +497,7 @@ def test_the_caller_s_threshold_reaches_the_detector(worker: Worker) -> None:
         job_id = submit(labels=["cat"], box_threshold=threshold)
         worker.run(StageName.CLASSIFY, job_id)
         worker.run(StageName.DETECT, job_id)
-    assert worker.detector.thresholds == [0.3, None]
+    assert worker.detector.ladders == [(0.3,), worker.detector.ladder(None)]
 
 
 def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
@@ -523,3 +575,90 @@ def test_round_trips_of_a_stage(worker: Worker) -> None:
     # The claim, the job with its stages (the first stage starts it), the result, and the next stage; at the end of the
     # job its instances, skipped stages, itself, its batch and its webhook instead. One picture in, three out.
     assert taken == {StageName.CLASSIFY: (5, 1), StageName.DETECT: (4, 0), StageName.SEGMENT: (8, 3)}
+
+
+def test_a_missing_choice_gives_way_to_the_next_when_asked_to(worker: Worker) -> None:
+    """`on_missing: next`: of the candidates that are found, the one that ranks highest is the main object."""
+    worker.detector.missing = frozenset({"sofa"})
+    document = worker.run_all(submit(labels=["dog", "cat", "sofa"], on_missing=OnMissing.NEXT))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.FOUND, "cat")
+    assert [(each.label, each.found) for each in document.result.searched] == [
+        ("sofa", False),
+        ("cat", True),
+        ("dog", True),
+    ]
+    assert document.result.instances[0].label == "cat"
+    assert "“sofa” was not found" in document.result.explanation
+    assert "Next in line, “cat” was found" in document.result.explanation
+
+
+def test_a_missing_choice_is_not_found_by_default(worker: Worker) -> None:
+    """The caller is told, and the others aren't even looked for."""
+    worker.detector.missing = frozenset({"sofa"})
+    document = worker.run_all(submit(labels=["cat", "sofa"]))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.NOT_FOUND, "sofa")
+    (searched,) = document.result.searched
+    assert (searched.found, searched.best_score, searched.threshold) == (False, 0.125, 0.25)
+    assert "its best box has a score of 0.12, and 0.25 is needed" in document.result.explanation
+
+
+def test_where_every_candidate_is_missing_the_best_one_is_told(worker: Worker) -> None:
+    """`next` changes nothing about that."""
+    worker.detector.boxes = ()
+    document = worker.run_all(submit(labels=["cat", "sofa"], on_missing=OnMissing.NEXT))
+    assert document.result is not None
+    assert (document.result.outcome, document.result.main_object.label) == (Outcome.NOT_FOUND, "sofa")
+    assert [each.label for each in document.result.searched] == ["sofa", "cat"]
+
+
+@pytest.mark.parametrize(("boxes", "none_fits"), [((), True), ((BOX,), False)], ids=["not found", "found"])
+def test_a_doubt_of_the_classifier_is_told_where_nothing_is_found(
+    worker: Worker, boxes: tuple[Box, ...], none_fits: bool
+) -> None:
+    """`none_fits` says why there is no mask; what was found isn't doubted after all."""
+    worker.classifier.none_fits = True
+    worker.detector.boxes = boxes
+    document = worker.run_all(submit(labels=["cat", "sofa"]))
+    assert document.result is not None
+    assert document.result.none_fits is none_fits
+    assert ("None of the 2 candidates seems to be in the picture" in document.result.explanation) is none_fits
+
+
+def test_no_more_instances_are_cut_out_than_the_operator_allows(worker: Worker) -> None:
+    """The best stay, and a note tells of the others."""
+    worker.maximum_instances = 2
+    worker.detector.boxes = (BOX, (40.0, 8.0, 50.0, 18.0), (0.0, 0.0, 9.0, 9.0))
+    document = worker.run_all(submit(labels=["cat"], instances_wanted=Instances.ALL))
+    assert document.result is not None
+    assert len(document.result.instances) == 2
+    assert document.result.notes == ["Of 3 instances only the best 2 are given."]
+
+
+def test_who_named_the_candidates_is_told(worker: Worker) -> None:
+    """The caller, the local extractor or the operator's language model, with what went wrong."""
+    by_labels = worker.run_all(submit(labels=["cat"]))
+    worker.reader = FakeReader(["kitten"])
+    by_endpoint = worker.run_all(submit(description="a small cat"))
+    worker.reader = FakeReader(EndpointFailed("it doesn't answer in time"))
+    by_local = worker.run_all(submit(description="a small cat"))
+    results = [document.result for document in (by_labels, by_endpoint, by_local)]
+    assert [result.candidate_source for result in results if result] == ["labels", "endpoint", "local"]
+    assert [result.main_object.label for result in results if result] == ["cat", "kitten", "cat"]
+    assert by_local.result is not None
+    assert "it doesn't answer in time" in by_local.result.notes[0]
+
+
+def test_a_result_that_no_database_takes_fails_the_job(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no outage: handed back, it would come again for ever."""
+    job_id = submit(labels=["cat"])
+    with monkeypatch.context() as broken:
+        broken.setattr(tasks, "save", Mock(side_effect=DataError("", {}, Exception())))
+        with pytest.raises(DataError):
+            worker.run(StageName.CLASSIFY, job_id)
+    worker.leases.check()
+    document = worker.document(job_id)
+    assert document.status is JobStatus.FAILED
+    assert document.error is not None
+    assert (document.error.type, document.error.stage) == ("internal", StageName.CLASSIFY)

@@ -14,6 +14,7 @@ from db.errors import FetchFailed, FetchUnavailable, UrlRefused
 from worker.outgoing import answers
 from worker.outgoing.addresses import Address
 from worker.outgoing.answers import BREAKS, Answer, Fetched
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.connections import Stream, connect
 from worker.outgoing.deadline import Deadline
 from worker.outgoing.destinations import Destination, parse, redirected
@@ -24,6 +25,8 @@ from worker.outgoing.rules import Rules
 logger = logging.getLogger(__name__)
 
 MAXIMUM_REDIRECTS = 3
+ANSWER_BYTES = 1024
+"""Of the answer to a POST."""
 FRAMING_BYTES = 256 * 1024
 """Headers and the like of an answer, at most, besides twice its content."""
 
@@ -45,22 +48,24 @@ class OutgoingClient:
         self._names = Names(lookup)
         self._tls_context = tls_context or httpx.create_ssl_context(trust_env=False)
 
-    def fetch(self, url: str, *, maximum_bytes: int, deadline_seconds: float) -> Fetched:
+    def fetch(self, url: str, *, maximum_bytes: int, deadline_seconds: float, tenant: str | None = None) -> Fetched:
         """GET a URL, through at most three redirects, each checked like the first.
 
         Args:
             url: the caller's.
             maximum_bytes: of the content.
             deadline_seconds: for all of it, from resolving the name to the last byte.
+            tenant: on whose behalf.
 
         Raises:
             UrlRefused: it, or one that it redirects to, must not be requested.
             FetchFailed: it gives no content that can be used.
             FetchTooLarge: it gives more than `maximum_bytes`.
             FetchUnavailable: it can't be reached, its server has trouble, or it isn't done by the deadline.
+            OutgoingBusy: it wasn't tried.
         """
         deadline = Deadline(deadline_seconds)
-        request = Request("GET", maximum_bytes)
+        request = Request("GET", maximum_bytes, tenant)
         with _failures(deadline):
             destination = parse(url)
             found = self._get(destination, request, deadline)
@@ -73,28 +78,35 @@ class OutgoingClient:
         raise FetchFailed(f"it redirects more than {MAXIMUM_REDIRECTS} times")
 
     def post(
-        self, url: str, *, content: bytes, headers: Mapping[str, str], deadline_seconds: float, answer_bytes: int = 1024
+        self,
+        url: str,
+        *,
+        content: bytes,
+        headers: Mapping[str, str],
+        deadline_seconds: float,
+        tenant: str | None = None,
     ) -> Answer:
-        """POST some bytes to a URL, and follow no redirect.
+        """POST some bytes to a URL, and follow no redirect. Of the answer's content the first 1024 bytes are read.
 
         Args:
             url: the caller's.
             content: what to send.
             headers: to send besides the client's own, such as `Content-Type`.
             deadline_seconds: for all of it. What the answer's content lacks by then is left out.
-            answer_bytes: how much of the answer's content is read.
+            tenant: on whose behalf.
 
         Raises:
             UrlRefused: it must not be requested.
             FetchFailed: its server isn't the one that it names.
             FetchUnavailable: it can't be reached, or doesn't answer by the deadline.
+            OutgoingBusy: it wasn't tried.
             ValueError: a header is malformed, or one of the client's own. Nothing was sent.
         """
         started = time.monotonic()
         deadline = Deadline(deadline_seconds)
-        request = Request("POST", answer_bytes, content, headers)
+        request = Request("POST", ANSWER_BYTES, tenant, content, headers)
         with _failures(deadline), self._exchange(parse(url), request, deadline) as response:
-            head = answers.head(response, answer_bytes)
+            head = answers.head(response, ANSWER_BYTES)
             return Answer(response.status, answers.headers(response), head, time.monotonic() - started)
 
     def _get(self, destination: Destination, request: Request, deadline: Deadline) -> Fetched | bytes:
@@ -111,11 +123,14 @@ class OutgoingClient:
             return destination, self._get(destination, request, deadline)
         except UrlRefused as error:
             raise UrlRefused(f"after a redirect, {error.reason}") from error
+        except OutgoingBusy as error:
+            # What redirects was asked: that counts, lest it be asked every second.
+            raise FetchUnavailable("where it redirects to can't be asked for now") from error
 
     @contextmanager
     def _exchange(self, destination: Destination, request: Request, deadline: Deadline) -> Iterator[httpcore.Response]:
         """Send the request and give the answer, its content not yet read."""
-        addresses = self._checked_addresses(destination, deadline)
+        addresses = self._checked_addresses(destination, deadline, request.tenant)
         connection = connect(addresses, destination.port, deadline)
         with closing(Stream(connection, deadline, 2 * request.maximum_bytes + FRAMING_BYTES)) as stream:
             if destination.scheme == "https":
@@ -125,11 +140,11 @@ class OutgoingClient:
             with closing(httpcore.HTTP11Connection(message.url.origin, stream).handle_request(message)) as response:
                 yield response
 
-    def _checked_addresses(self, destination: Destination, deadline: Deadline) -> list[Address]:
+    def _checked_addresses(self, destination: Destination, deadline: Deadline, tenant: str | None) -> list[Address]:
         """All addresses of the host, resolved once; refused if any of them must not be reached."""
         self._rules.check(destination)
         literal = destination.address
-        addresses = self._names.resolve(destination.host, deadline) if literal is None else [literal]
+        addresses = self._names.resolve(destination.host, deadline, tenant) if literal is None else [literal]
         for address in addresses:
             if not self._rules.admit(destination, address):
                 # The caller isn't told the address: our network is not theirs to map.

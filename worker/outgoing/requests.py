@@ -39,6 +39,8 @@ class Request:
     method: str
     maximum_bytes: int
     """Of the answer's content."""
+    tenant: str | None = None
+    """On whose behalf it is made: lookups are shared out between tenants."""
     content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 

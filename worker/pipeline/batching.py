@@ -2,11 +2,13 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from db.metrics import BATCH_SIZE, BATCH_WAIT
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -24,19 +26,6 @@ class BatchLimits:
     """Items that wait at once; whoever comes then is held up before."""
     patience_seconds: float = 60.0
     """How long an item waits for its turn."""
-
-
-@dataclass
-class BatchCounters:
-    """What has been merged since the start."""
-
-    sizes: Counter[int] = field(default_factory=Counter)
-    """How many batches there were of each size."""
-    waited_seconds: float = 0.0
-    """All items' waits together, until their batch began."""
-    longest_wait_seconds: float = 0.0
-    given_up: int = 0
-    """Items that ran out of patience."""
 
 
 @dataclass(eq=False)
@@ -59,16 +48,20 @@ class Batcher(Generic[ItemT, ResultT]):
         self,
         run: Callable[[Sequence[ItemT]], Sequence[ResultT]],
         limits: BatchLimits,
+        stage: str,
         key: Callable[[ItemT], Hashable] = lambda _: None,
     ) -> None:
-        """`run` gives a result for each item, in their order. Only items of the same `key` share a batch."""
+        """`run` gives a result for each item, in their order. Only items of the same `key` share a batch.
+
+        `stage` is whose metrics tell of the batches.
+        """
         self._run = run
         self._limits = limits
         self._key = key
         self._waiting: deque[_Entry[ItemT, ResultT]] = deque()
         self._is_running = False
         self._changed = threading.Condition()
-        self.counters = BatchCounters()
+        self._size_metric, self._wait_metric = BATCH_SIZE.labels(stage), BATCH_WAIT.labels(stage)
 
     def __call__(self, item: ItemT) -> ResultT:
         """The item's result.
@@ -117,7 +110,6 @@ class Batcher(Generic[ItemT, ResultT]):
             self._give_up()
 
     def _give_up(self) -> None:
-        self.counters.given_up += 1
         raise TimeoutError(f"The model is too busy: no turn within {self._limits.patience_seconds:g} s.")
 
     def _batch(self) -> list[_Entry[ItemT, ResultT]]:
@@ -135,10 +127,9 @@ class Batcher(Generic[ItemT, ResultT]):
 
     def _count(self, batch: Sequence[_Entry[ItemT, ResultT]]) -> None:
         now = time.monotonic()
-        self.counters.sizes[len(batch)] += 1
+        self._size_metric.observe(len(batch))
         for entry in batch:
-            self.counters.waited_seconds += now - entry.since
-            self.counters.longest_wait_seconds = max(self.counters.longest_wait_seconds, now - entry.since)
+            self._wait_metric.observe(now - entry.since)
 
     def _settle(self, batch: list[_Entry[ItemT, ResultT]]) -> None:
         """Give every entry its result or its error."""

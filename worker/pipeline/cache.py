@@ -4,32 +4,28 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from db.metrics import CACHE_REQUESTS
+
 ValueT = TypeVar("ValueT")
-
-
-@dataclass
-class CacheCounters:
-    """What has been asked since the start."""
-
-    hits: int = 0
-    misses: int = 0
 
 
 class Cache(Generic[ValueT]):
     """Values by key, for any number of threads; those of least recent use make room."""
 
-    def __init__(self, maximum_bytes: int, size: Callable[[ValueT], int]) -> None:
-        """`size` is that of a value in bytes. A value larger than the whole cache isn't kept; 0 keeps nothing."""
+    def __init__(self, name: str, maximum_bytes: int, size: Callable[[ValueT], int]) -> None:
+        """`size` is that of a value in bytes. A value larger than the whole cache isn't kept; 0 keeps nothing.
+
+        The metrics tell of it by its name.
+        """
         self._maximum_bytes = maximum_bytes
         self._size = size
         self._values: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
         self._bytes = 0
         self._making: dict[Hashable, Future[ValueT]] = {}
         self._lock = threading.Lock()
-        self.counters = CacheCounters()
+        self._hits, self._misses = (CACHE_REQUESTS.labels(name, result) for result in ("hit", "miss"))
 
     @property
     def bytes(self) -> int:
@@ -45,12 +41,12 @@ class Cache(Generic[ValueT]):
         while True:
             with self._lock:
                 if key in self._values:
-                    self.counters.hits += 1
+                    self._hits.inc()
                     self._values.move_to_end(key)
                     return self._values[key][0]
                 future = self._making.get(key)
                 if future is None:
-                    self.counters.misses += 1
+                    self._misses.inc()
                     ours = self._making[key] = Future()
                     break
             if future.exception() is None:

@@ -1,150 +1,217 @@
-"""Model profiles as data, and the one code path that loads them."""
+"""From a checkpoint's files to a model that answers: one code path for all kinds, in which no file runs code."""
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers import (
+    CLIPModel,
+    CLIPProcessor,
+    GroundingDinoForObjectDetection,
+    GroundingDinoProcessor,
+    MMGroundingDinoForObjectDetection,
+    Owlv2ForObjectDetection,
+    Owlv2Processor,
+    SamHQModel,
+    SamImageProcessor,
+    SamModel,
+    SiglipModel,
+    SiglipProcessor,
+)
 from transformers.utils.logging import disable_progress_bar
 
-from db.errors import CheckpointInvalid, UnknownProfile
+from db.checkpoints import Bundled, Checkpoint, Kind
+from db.errors import CheckpointInvalid
+from worker.pipeline.broken_files import broken_files
+from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.encoding import Encode, Encoder
 from worker.pipeline.execution import Execution
 from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.linear import halve_linears
+from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
+from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
 from worker.pipeline.sam_attention import accelerate
+from worker.pipeline.sam_hq import mended
 from worker.pipeline.segment import Segmenter
+from worker.pipeline.siglip import SiglipClassifier
+from worker.pipeline.transformers_sam import TransformersSegmenter
 
-TINY = Path(__file__).parent.parent / "tiny" / "checkpoints"
+Stage = Classifier | Detector | Segmenter
 
+CALIBRATION = BUNDLED / "calibration.json"
+"""Of the bundled models; `python -m worker.tiny.calibrate` writes it."""
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One model's files and the licence they are under."""
-
-    name: str
-    source: Path
-    license: str
-
-    def card(self) -> ModelCard:
-        """The revision is the beginning of the weights' SHA-256: other weights never pass for these."""
-        return ModelCard(self.name, self.sha256()[:12], self.license)
-
-    def sha256(self) -> str:
-        """Of `model.safetensors`, read through.
-
-        Raises `CheckpointInvalid` when it is missing or not what `SHA256SUMS` says.
-        """
-        weights = self.source / "model.safetensors"
-        try:
-            with weights.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            listed = (self.source / "SHA256SUMS").read_text().split()
-        except OSError as error:
-            raise CheckpointInvalid(self.source, str(error)) from error
-        if digest not in listed:
-            raise CheckpointInvalid(weights, "its SHA-256 is not the one in SHA256SUMS")
-        return digest
+ONE_AT_A_TIME = threading.Lock()
+"""transformers loads with process-wide switches: of two models that are loaded side by side, one may miss weights."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The three models that work together."""
+class LoadedModel:
+    """A model that answers, and the card that says which it is."""
 
-    name: str
-    clip: Checkpoint
-    grounding_dino: Checkpoint
-    sam: Checkpoint
-    box_thresholds: tuple[float, ...]
-    """The ladder of box scores, highest first."""
+    stage: Stage
+    card: ModelCard
 
 
-PROFILES = {
-    "tiny": Profile(
-        name="tiny",
-        clip=Checkpoint("mainmask/tiny-clip", TINY / "clip", "Apache-2.0"),
-        grounding_dino=Checkpoint("mainmask/tiny-grounding-dino", TINY / "grounding-dino", "Apache-2.0"),
-        sam=Checkpoint("mainmask/tiny-sam", TINY / "sam", "Apache-2.0"),
-        # Found on held-out scenes: at 0.25 the named object is found as often as the box is right at all.
-        box_thresholds=(0.5, 0.35, 0.25),
-    ),
-}
+@dataclass(frozen=True)
+class Loading:
+    """A checkpoint on its way: what it is, where its files lie, and how it will run."""
+
+    checkpoint: Checkpoint
+    files: ModelFiles
+    execution: Execution
+
+    def encoder(self, encode: Encode, *, is_shared: bool = False) -> Encoder:
+        """The model's image encoder, whose features never pass for those of another checkpoint or revision."""
+        model = f"{self.checkpoint.name}@{self.files.revision}"
+        return self.execution.encoder(self.checkpoint.stage, encode, model, is_shared=is_shared)
 
 
-def find_profile(name: str) -> Profile:
-    """The profile of this name; raises `UnknownProfile`, which lists those there are."""
-    try:
-        return PROFILES[name]
-    except KeyError as error:
-        raise UnknownProfile(name, sorted(PROFILES)) from error
+@dataclass(frozen=True)
+class Loader:
+    """Loads checkpoints from a folder of pulled models."""
+
+    folder: ModelFolder
+    execution: Execution
+    """How they are to run."""
+
+    def load(self, checkpoint: Checkpoint) -> LoadedModel:
+        """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
+        files = self.folder.find(checkpoint)
+        with ONE_AT_A_TIME, broken_files(files.folder):
+            stage = LOADERS[checkpoint.kind](Loading(checkpoint, files, self.execution))
+        return LoadedModel(stage, card(checkpoint, files))
 
 
-def load_classifier(profile: Profile, execution: Execution) -> Classifier:
-    """CLIP, as it is to run; raises `CheckpointInvalid`."""
-    with _translated(profile.clip):
-        model, weights = _load(CLIPModel, profile.clip)
-        for tower in (model.vision_model, model.text_model):
-            halve_linears(tower, execution.dtype, inner=("fc1",))
-        processor = CLIPProcessor.from_pretrained(profile.clip.source, local_files_only=True)
-        classifier = Classifier(model.to(execution.device), processor)
-        classifier.encode = execution.encoder("classify", classifier.encode, weights, is_shared=True)
-        return classifier
-
-
-def load_detector(profile: Profile, execution: Execution) -> Detector:
-    """GroundingDINO, as it is to run; raises `CheckpointInvalid`."""
-    source = profile.grounding_dino
-    with _translated(source):
-        original, weights = _load(GroundingDinoForObjectDetection, source)
-        processor = GroundingDinoProcessor.from_pretrained(source.source, local_files_only=True)
-        model = GroundingDino(original, execution.dtype).to(execution.device)
-        # Not shared: its features are many times larger than the picture.
-        model.encode = execution.encoder("detect", model.encode, weights)
-        return Detector(model, processor, profile.box_thresholds)
-
-
-def load_segmenter(profile: Profile, execution: Execution) -> Segmenter:
-    """SAM, as it is to run; raises `CheckpointInvalid`."""
-    weights = profile.sam.sha256()
-    model = load_sam(profile.sam.source)
-    accelerate(model, execution.dtype)
-    segmenter = Segmenter(model.to(execution.device))
-    segmenter.encode = execution.encoder("segment", segmenter.encode, weights, is_shared=True)
-    return segmenter
+def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
+    """Which weights these are."""
+    return ModelCard(checkpoint.name, files.revision, checkpoint.license.id)
 
 
 # A bar for each file is noise in a worker's log.
 disable_progress_bar()
 
 
-def _load(kind: type[Any], checkpoint: Checkpoint) -> tuple[Any, str]:
-    """The model in float32, and its weights' SHA-256."""
-    weights = checkpoint.sha256()
-    model, report = kind.from_pretrained(
-        checkpoint.source,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    # transformers fills what is missing with random numbers and a warning: such a model would answer nonsense.
-    if wrong := sorted({*report["missing_keys"], *report["unexpected_keys"]}):
-        raise CheckpointInvalid(checkpoint.source, f"weights are missing or left over: {', '.join(wrong[:5])}")
-    return model, weights
+@dataclass(frozen=True)
+class FromTransformers:
+    """How one class of transformers' models is loaded from a folder."""
+
+    model: type[Any]
+    processor: type[Any]
+    stage: Callable[[Any, Any, Loading], Stage]
+    """Puts model and processor together, and to the device."""
+
+    def __call__(self, loading: Loading) -> Stage:
+        """The stage, ready to answer."""
+        files = loading.files
+        model, report = self.model.from_pretrained(
+            files.folder,
+            dtype=torch.float32,
+            use_safetensors=files.weights.suffix == ".safetensors",
+            weights_only=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        _check_whole(report, files)
+        processor = self.processor.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+        return self.stage(model, processor, loading)
 
 
-@contextmanager
-def _translated(checkpoint: Checkpoint) -> Iterator[None]:
-    """What transformers raises on broken files (OSError, ValueError, KeyError…) as the project's own error."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointInvalid(checkpoint.source, str(error)) from error
+def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
+    """transformers fills what is missing with random numbers and a warning: such a model would answer nonsense."""
+    # Older versions of transformers saved the positions 0, 1, 2 … with the weights.
+    left_over = {key for key in report["unexpected_keys"] if not key.endswith("position_ids")}
+    if wrong := sorted({*report["missing_keys"], *left_over}):
+        raise CheckpointInvalid(files.folder, f"weights are missing or left over: {', '.join(wrong[:5])}")
+
+
+def _clip(model: CLIPModel, processor: Any, loading: Loading) -> Stage:
+    _halve_towers(model, loading)
+    classifier = Classifier(model.to(loading.execution.device), processor, _calibration(loading))
+    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    return classifier
+
+
+def _siglip(model: SiglipModel, processor: Any, loading: Loading) -> Stage:
+    _halve_towers(model, loading)
+    classifier = SiglipClassifier(model.to(loading.execution.device), processor)
+    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    return classifier
+
+
+def _halve_towers(model: CLIPModel | SiglipModel, loading: Loading) -> None:
+    for tower in (model.vision_model, model.text_model):
+        halve_linears(tower, loading.execution.dtype, inner=("fc1",))
+
+
+def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    model = GroundingDino(original, loading.execution.dtype).to(loading.execution.device)
+    # Not shared: its features are many times larger than the picture.
+    model.encode = loading.encoder(model.encode)
+    return Detector(model, processor, loading.checkpoint.box_thresholds, _box_rule(loading))
+
+
+def _mm_grounding_dino(model: MMGroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    halve_linears(model.model, loading.execution.dtype, inner=("fc1",))
+    return Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
+
+
+def _owlv2(model: Owlv2ForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    halve_linears(model.owlv2, loading.execution.dtype, inner=("fc1",))
+    return Owlv2Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
+
+
+def _segment_anything(loading: Loading) -> Stage:
+    model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
+    accelerate(model, loading.execution.dtype)
+    segmenter = Segmenter(model.to(loading.execution.device))
+    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    return segmenter
+
+
+def _sam(model: SamModel, processor: Any, loading: Loading) -> Stage:
+    segmenter = _transformers_segmenter(model, processor, loading)
+    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    return segmenter
+
+
+def _sam_hq(model: SamHQModel, processor: Any, loading: Loading) -> Stage:
+    # Neither batched nor remembered: its decoder looks at what four layers say, ten times the size of a picture's.
+    return _transformers_segmenter(mended(model), processor, loading)
+
+
+def _transformers_segmenter(model: SamModel | SamHQModel, processor: Any, loading: Loading) -> TransformersSegmenter:
+    halve_linears(model.vision_encoder, loading.execution.dtype, inner=("lin1",))
+    return TransformersSegmenter(model.to(loading.execution.device), processor)
+
+
+def _calibration(loading: Loading) -> Calibration:
+    """Only the bundled models were measured: there is no network, and no public weights, where that was done."""
+    is_measured = isinstance(loading.checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_classifier(loading.files.revision) if is_measured else UNCALIBRATED
+
+
+def _box_rule(loading: Loading) -> BoxRule | None:
+    is_measured = isinstance(loading.checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_detector(loading.files.revision) if is_measured else None
+
+
+LOADERS: dict[Kind, Callable[[Loading], Stage]] = {
+    Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _clip),
+    Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _siglip),
+    Kind.GROUNDING_DINO: FromTransformers(GroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino),
+    Kind.MM_GROUNDING_DINO: FromTransformers(
+        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _mm_grounding_dino
+    ),
+    Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _owlv2),
+    Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _sam),
+    Kind.SAM_HQ: FromTransformers(SamHQModel, SamImageProcessor, _sam_hq),
+    Kind.SEGMENT_ANYTHING: _segment_anything,
+}

@@ -1,13 +1,18 @@
 """Stage 1: CLIP says which of the candidates is the picture's main object."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 
 import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from worker.pipeline.cache import Cache
+from worker.pipeline.calibration import UNCALIBRATED, Calibration
+from worker.pipeline.choosing import Logits, choose
 from worker.pipeline.encoding import Encode
+from worker.pipeline.hugging_face import plain_tokens, pooled, text_batch
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Candidate, Classification
@@ -21,8 +26,6 @@ TEMPLATES = (
 """Prompts whose text features are averaged (Radford et al., "Learning Transferable Visual Models From Natural
 Language Supervision", 2021, section 3.1.4)."""
 
-AMBIGUOUS_MARGIN = 0.2
-
 TEXT_CACHE_BYTES = 8 << 20
 """Of features of sets of labels: a few thousand sets."""
 
@@ -33,30 +36,55 @@ class Classifier:
     `encode` may be replaced by an encoder that batches and remembers.
     """
 
-    def __init__(self, model: CLIPModel, processor: CLIPProcessor) -> None:
+    def __init__(self, model: CLIPModel, processor: CLIPProcessor, calibration: Calibration = UNCALIBRATED) -> None:
         self._model = model.eval()
         self._processor = processor
+        self._calibration = calibration
+        self._maximum_tokens = int(model.config.text_config.max_position_embeddings)
         # Padding with the mean colour is zero after normalisation: the padding says nothing.
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
         self.encode: Encode = self._encode
-        self._texts: Cache[torch.Tensor] = Cache(TEXT_CACHE_BYTES, lambda features: features.nbytes)
+        self._texts: Cache[torch.Tensor] = Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
 
-    @memory_errors()
-    @torch.inference_mode()
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         """Rank `labels` (at least one) as names of the main object of an RGB picture.
 
         Scores are the softmax over the labels of CLIP's scaled cosine similarities. The picture is padded to a
         square, not cropped: the main object may stand at its side.
         """
-        if len(labels) == 1:
+        if len(labels) == 1 and not self._calibration.others:  # nothing to choose from, nothing to compare with
             return Classification((Candidate(labels[0], 1.0),), margin=1.0, ambiguous=False)
-        texts = self._texts.get(tuple(labels), lambda: self._text_features(labels))
-        similarities = texts @ self._image_features(image)
-        scores = (self._model.logit_scale.exp() * similarities).softmax(0).tolist()
-        candidates = sorted(map(Candidate, labels, scores), key=lambda candidate: candidate.score, reverse=True)
-        margin = candidates[0].score - candidates[1].score
-        return Classification(tuple(candidates), margin=margin, ambiguous=margin < AMBIGUOUS_MARGIN)
+        logits, other_logits = self.logits(image, labels)
+        chosen = choose(labels, logits, other_logits, self._calibration)
+        return replace(chosen, cut=tuple(filter(self._is_cut, labels)))
+
+    def with_calibration(self, calibration: Calibration) -> "Classifier":
+        """The same model, trusted otherwise."""
+        other = Classifier(self._model, self._processor, calibration)
+        other.encode = self.encode
+        return other
+
+    @memory_errors()
+    @torch.inference_mode()
+    def logits(self, image: Image.Image, labels: Sequence[str]) -> tuple[Logits, Logits]:
+        """CLIP's scaled similarities of an RGB picture: (n,) with `labels`, and (m,) with the calibration's others."""
+        features = self._texts.get(tuple(labels), lambda: self._text_features(labels))
+        if self._calibration.others:
+            features = torch.cat([features, self._other_features])
+        similarities = features @ self._image_features(image)
+        logits = (self._model.logit_scale.exp() * similarities).double().cpu().numpy()
+        return logits[: len(labels)], logits[len(labels) :]
+
+    @cached_property
+    def _other_features(self) -> torch.Tensor:
+        """Shape (m, d): of the names that candidates are compared with."""
+        return self._text_features(self._calibration.others)
+
+    def _is_cut(self, label: str) -> bool:
+        """Whether CLIP reads only the beginning of it in any prompt."""
+        prompts = (template.format(label) for template in TEMPLATES)
+        room = self._maximum_tokens - 2  # start and end
+        return any(len(plain_tokens(self._processor.tokenizer, prompt)) > room for prompt in prompts)
 
     def _image_features(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
@@ -68,14 +96,13 @@ class Classifier:
 
     def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """From (b, 3, s, s) normalised pixels to (b, d)."""
-        features: torch.Tensor = self._model.get_image_features(pixel_values=pixels).pooler_output
-        return features
+        return pooled(self._model.get_image_features(pixel_values=pixels))
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""
         prompts = [template.format(label) for label in labels for template in TEMPLATES]
-        inputs = self._processor(text=prompts, padding=True, truncation=True, return_tensors="pt")
-        features = self._model.get_text_features(**inputs.to(self._model.device)).pooler_output
+        inputs = text_batch(self._processor.tokenizer, prompts, self._maximum_tokens).to(self._model.device)
+        features = pooled(self._model.get_text_features(**inputs))
         features = features / features.norm(dim=-1, keepdim=True)
         means = features.reshape(len(labels), len(TEMPLATES), -1).mean(1)
         unit: torch.Tensor = means / means.norm(dim=-1, keepdim=True)

@@ -1,37 +1,45 @@
-"""Stage 2: GroundingDINO says where the chosen label is."""
+"""Stage 2: GroundingDINO says where a label is."""
 
-import re
 from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from torchvision.ops import box_convert, clip_boxes_to_image, nms
-from transformers import GroundingDinoProcessor
+from transformers import GroundingDinoProcessor, MMGroundingDinoForObjectDetection
 
+from worker.pipeline.box_selection import select, to_pixels
+from worker.pipeline.calibration import BoxRule
+from worker.pipeline.grounding import Prompt, PromptWriter, span_scores
 from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.memory import memory_errors
-from worker.pipeline.results import DetectedBox, Detection
-
-NMS_IOU = 0.7
-MAXIMUM_INSTANCES = 100
+from worker.pipeline.results import Detection, Query
 
 
 class Detector:
-    """Boxes one label, scored on the label's own tokens. Stateless after construction."""
+    """Boxes labels, each scored on its own tokens. Stateless after construction."""
 
     def __init__(
         self,
-        model: GroundingDino,
+        model: GroundingDino | MMGroundingDinoForObjectDetection,
         processor: GroundingDinoProcessor,
         thresholds: Sequence[float],
+        box_rule: BoxRule | None = None,
     ) -> None:
-        """`thresholds` is the ladder of box scores, highest first: the first rung that any box reaches counts."""
+        """`thresholds` is the ladder of box scores, highest first: the first rung that any box reaches counts.
+
+        A `box_rule` replaces its lower end where the label's fit is known.
+        """
         self._model = model.eval()
         self._processor = processor
         self._thresholds = tuple(thresholds)
+        self._box_rule = box_rule
+        self._writer = PromptWriter(processor.tokenizer, model.config.max_text_len)
 
-    @memory_errors()
-    @torch.inference_mode()
+    def ladder(self, fit: float | None) -> tuple[float, ...]:
+        """The thresholds for boxes of a label that fits the picture so well (`Candidate.fit`), highest first."""
+        if fit is None or self._box_rule is None:
+            return self._thresholds
+        return self._box_rule.ladder(fit, self._thresholds)
+
     def detect(
         self, image: Image.Image, label: str, *, every_instance: bool = False, threshold: float | None = None
     ) -> Detection:
@@ -39,41 +47,38 @@ class Detector:
 
         A `threshold` stands for the whole ladder: no box with a lower score is taken.
         """
-        # A full stop or question mark would end the phrase and cut the label in two.
-        phrase = " ".join(re.sub(r"[.?]", " ", label.lower()).split())
-        inputs = self._processor(images=image, text=f"{phrase}.", return_tensors="pt").to(self._model.device)
-        outputs = self._model(**inputs)
-        # The score of a box is its best over the label's own tokens: all but [CLS], the full stop and [SEP].
-        own_tokens = slice(1, inputs["input_ids"].shape[1] - 2)
-        scores = outputs.logits[0, :, own_tokens].sigmoid().amax(-1)
-        boxes = self._to_pixels(outputs.pred_boxes[0], image)
         ladder = self._thresholds if threshold is None else (threshold,)
-        return self._select(Detection(label, (), ladder[-1]), ladder, boxes, scores, every_instance=every_instance)
+        return self.detect_each(image, [Query(label, ladder)], every_instance=every_instance)[0]
 
-    @staticmethod
-    def _to_pixels(boxes: torch.Tensor, image: Image.Image) -> torch.Tensor:
-        """From (n, 4) relative centre-and-size to XYXY pixels inside the picture."""
-        scale = torch.tensor([image.width, image.height] * 2, dtype=boxes.dtype, device=boxes.device)
-        pixels: torch.Tensor = clip_boxes_to_image(
-            box_convert(boxes, "cxcywh", "xyxy") * scale, (image.height, image.width)
-        )
-        return pixels
+    @memory_errors()
+    @torch.inference_mode()
+    def detect_each(
+        self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
+    ) -> list[Detection]:
+        """As `detect`, for several labels in as few prompts as they fit in; one detection for each, in their order.
 
-    @staticmethod
-    def _select(
-        nothing: Detection, ladder: Sequence[float], boxes: torch.Tensor, scores: torch.Tensor, *, every_instance: bool
-    ) -> Detection:
-        best = float(scores.max())
-        threshold = next((rung for rung in ladder if best >= rung), None)
-        if threshold is None:
-            return nothing
-        # In float32: nms has no half-precision kernel on the CPU. It returns the boxes best first.
-        kept = [int(index) for index in nms(boxes.float(), scores.float(), NMS_IOU) if scores[index] >= threshold]
-        kept = kept[: MAXIMUM_INSTANCES if every_instance else 1]
-        found = (DetectedBox(_box(boxes[index].tolist()), float(scores[index])) for index in kept)
-        return Detection(nothing.label, tuple(found), threshold)
+        A label's scores change a little with the others in its prompt. A label of which the model knows no word is
+        not looked for: its detection is empty and says so.
+        """
+        wordings = [self._writer.word(query.label) for query in queries]
+        found = [Detection(query.label, (), query.ladder[-1], is_legible=False) for query in queries]
+        pixels = self._processor.image_processor(images=image, return_tensors="pt").to(self._model.device)
+        for prompt in self._writer.write(wordings):
+            outputs = self._model(**pixels, **_text_inputs(prompt, self._model.device))
+            boxes = to_pixels(outputs.pred_boxes[0], image.width, image.height)
+            for span in prompt.spans:
+                query, scores = queries[span.label], span_scores(outputs.logits[0], span)
+                selection = select(boxes, scores, query.ladder, None if every_instance else 1)
+                is_cut = wordings[span.label].is_cut
+                found[span.label] = Detection(query.label, **vars(selection), is_cut=is_cut)
+        return found
 
 
-def _box(edges: list[float]) -> tuple[float, float, float, float]:
-    left, top, right, bottom = edges
-    return (left, top, right, bottom)
+def _text_inputs(prompt: Prompt, device: torch.device) -> dict[str, torch.Tensor]:
+    """A batch of one: (1, tokens) each."""
+    token_ids = torch.tensor([prompt.token_ids], device=device)
+    return {
+        "input_ids": token_ids,
+        "attention_mask": torch.ones_like(token_ids),
+        "token_type_ids": torch.zeros_like(token_ids),
+    }

@@ -40,13 +40,17 @@ def _bytes(features: Tensor) -> int:
 class Memory:
     """What the encoders of a process remember, and where they share it."""
 
-    cache: Cache[Tensor] = field(default_factory=lambda: Cache(0, _bytes))
+    cache: Cache[Tensor] = field(default_factory=lambda: Cache("image_features", 0, _bytes))
     store: FeatureStore | None = None
 
     @classmethod
     def of(cls, maximum_bytes: int, store: FeatureStore | None = None) -> "Memory":
         """For features of so many bytes in this process."""
-        return cls(Cache(maximum_bytes, _bytes), store)
+        return cls(Cache("image_features", maximum_bytes, _bytes), store)
+
+    def private(self) -> "Memory":
+        """The same, but for what is larger than the picture: it stays in this process."""
+        return Memory(self.cache)
 
 
 class Encoder:
@@ -55,21 +59,20 @@ class Encoder:
     def __init__(
         self,
         encode: Encode,
+        stage: str,
         model: str,
         *,
         memory: Memory | None = None,
         limits: BatchLimits | None = None,
-        is_shared: bool = False,
     ) -> None:
         """`model` names the very weights and their precision: features of others never pass for these.
 
-        Where `is_shared`, features are also left in the memory's store, as float16.
+        `stage` is whose encoder it is. Where the memory has a store, features are left there, too, as float16.
         """
         self._model = model
         self._memory = memory or Memory()
-        self._is_shared = is_shared
         self._encode = encode
-        self.batcher: Batcher[Tensor, Tensor] = Batcher(self._encode_all, limits or BatchLimits(), key=_shape)
+        self.batcher: Batcher[Tensor, Tensor] = Batcher(self._encode_all, limits or BatchLimits(), stage, _shape)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """The picture's features: remembered, or computed with those of other threads."""
@@ -79,7 +82,7 @@ class Encoder:
         return self._memory.cache.get(name, lambda: self._find(name, pixels))
 
     def _find(self, name: str, pixels: Tensor) -> Tensor:
-        store = self._memory.store if self._is_shared else None
+        store = self._memory.store
         if store and (data := store.load(name)) is not None:
             try:
                 return load(data)["features"].to(pixels.device, torch.float32)

@@ -50,13 +50,14 @@ class Execution:
         chosen = fastest_dtype(target) if dtype == "auto" else DTYPES[dtype]
         return cls(target, chosen, memory or Memory(), limits or {})
 
-    def encoder(self, stage: str, encode: Encode, weights: str, *, is_shared: bool = False) -> Encoder:
-        """A stage's image encoder as all threads share it; `weights` is the SHA-256 of the model's.
+    def encoder(self, stage: str, encode: Encode, model: str, *, is_shared: bool = False) -> Encoder:
+        """A stage's image encoder as all threads share it; `model` names the very weights.
 
         `is_shared`: its features may be left where other workers find them.
         """
-        model = f"{weights[:16]}-{str(self.dtype).removeprefix('torch.')}"
-        return Encoder(encode, model, memory=self.memory, limits=self.limits.get(stage), is_shared=is_shared)
+        model = f"{model}-{str(self.dtype).removeprefix('torch.')}"
+        memory = self.memory if is_shared else self.memory.private()
+        return Encoder(encode, stage, model, memory=memory, limits=self.limits.get(stage))
 
 
 def choose_device(name: str) -> torch.device:

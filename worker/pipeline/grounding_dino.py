@@ -87,13 +87,17 @@ class GroundingDino(nn.Module):
         _replace(self.model, GroundingDinoMultiscaleDeformableAttention, DeformableAttention)
         self.encode: Encode = self._encode_pixels
         self._shapes: dict[tuple[int, int], Shapes] = {}
-        self._texts: Cache[TextFeatures] = Cache(TEXT_CACHE_BYTES, lambda texts: texts.features.nbytes)
+        self._texts: Cache[TextFeatures] = Cache(
+            "prompt_features", TEXT_CACHE_BYTES, lambda texts: texts.features.nbytes
+        )
         halve_linears(self.model, dtype, inner=("fc1",), smallest=smallest)
 
     def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor) -> ImageFeatures:
         """From (b, 3, height, width) normalised pixels and their mask (b, height, width)."""
         features = self.encode(pixel_values)
         height, width = pixel_values.shape[-2:]
+        if (height, width) not in self._shapes:  # remembered from before this model was loaded anew
+            features = self._encode_pixels(pixel_values)
         return ImageFeatures(features, pixel_mask, self._shapes[height, width])
 
     def _encode_pixels(self, pixels: Tensor) -> Tensor:
@@ -103,7 +107,6 @@ class GroundingDino(nn.Module):
         levels = [project(features) for project, features in zip(model.input_proj_vision, maps, strict=False)]
         for project in model.input_proj_vision[len(maps) :]:
             levels.append(project(maps[-1] if len(levels) == len(maps) else levels[-1]))
-        # Features that are remembered were encoded here, so that the shapes of their levels are known.
         height, width = pixels.shape[-2:]
         self._shapes[height, width] = tuple((level.shape[-2], level.shape[-1]) for level in levels)
         return torch.cat([level.flatten(2).mT for level in levels], 1)

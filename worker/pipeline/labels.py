@@ -31,6 +31,7 @@ FUNCTION_WORDS = frozenset(
 )
 LONGEST_NAME = 3  # words
 MARKUP = re.compile(r"<[^<>]{1,40}>|\b(?:https?://|www\.)\S+")
+NUMBERING = re.compile(r"^\s*(?:fig(?:ure)?|plate|img|image|photo|picture)[ ._-]*[0-9]+\s*[:.)]", re.IGNORECASE)
 LONG_RUN = re.compile(r"(\S{40})")  # the tokenizer's time grows with the square of a run without spaces
 LINES = re.compile(r"[\n\r;|]+")
 OWNER = re.compile("['\u2019]")
@@ -84,7 +85,8 @@ def distinct(candidates: list[Candidate], maximum: int) -> list[str]:
 
 def tidy(description: str) -> str:
     """The description as the parser reads it best: without symbols, accents, capitals throughout and bare lists."""
-    text = MARKUP.sub(" ", unicodedata.normalize("NFKD", description))  # accents apart: WordNet's "cafe" has none
+    text = MARKUP.sub(" ", NUMBERING.sub("", description))
+    text = unicodedata.normalize("NFKD", text)  # accents apart: WordNet's "cafe" has none
     letters = (character for character in text if not unicodedata.combining(character))
     text = "".join("\n" if is_symbol(character) else character for character in letters).translate(SEPARATORS)
     text = LONG_RUN.sub(r"\1 ", text.lower() if text.isupper() else text)

@@ -35,11 +35,12 @@ def halve_linears(
 ) -> None:
     """Replace the linear layers below the module by `HalfLinear`s, except narrow ones; nothing happens for float32.
 
-    Those named in `inner` hand their output on in half precision: only for what feeds nothing but another of them.
+    Subclasses stay: `nn.MultiheadAttention` reads the weights of its own kind itself. Those named in `inner` hand their
+    output on in half precision: only for what feeds nothing but another of them.
     """
     if dtype == torch.float32:
         return
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Linear) and min(child.in_features, child.out_features) >= smallest:
+            if type(child) is nn.Linear and min(child.in_features, child.out_features) >= smallest:
                 setattr(parent, name, HalfLinear(child, dtype, keeps_dtype=name not in inner))

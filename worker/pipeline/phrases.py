@@ -96,7 +96,8 @@ class PhraseReader:
         for word in reversed(before):
             is_kind = is_unbroken and word.pos_ in NOUNS and self._is_english_noun(word.lower_)
             is_visual = self._vocabulary.is_visual(word.lower_) or self._vocabulary.is_visual(word.lemma_)
-            if is_kind or is_visual or (word.lower_ == "and" and kept):
+            is_term = is_unbroken and bool(kept) and self._vocabulary.is_physical(f"{word.lower_} {kept[-1]}")
+            if is_kind or is_visual or is_term or (word.lower_ == "and" and kept):
                 kept.append(word.lower_)
             else:
                 is_unbroken = False

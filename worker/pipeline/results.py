@@ -24,6 +24,9 @@ class Candidate:
 
     label: str
     score: float
+    fit: float | None = None
+    """The probability of this label among the things that a picture may show; None where the models aren't calibrated
+    for it. Small for most things: what counts is how it compares with the calibration's `least_fit`."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,23 @@ class Classification:
     """The best score less the second; 1 where there was no choice."""
     ambiguous: bool
     """True when the margin is too small to be sure."""
+    none_fits: bool | None = None
+    """True when something else than any candidate is likely to be the main object; None where nothing is known."""
+    cut: tuple[str, ...] = ()
+    """Labels of which CLIP read only the beginning."""
 
     @property
     def main_object(self) -> Candidate:
         """The best candidate."""
         return self.candidates[0]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A label to look for, and the thresholds for its boxes, highest first: the first that any box reaches counts."""
+
+    label: str
+    ladder: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,14 @@ class Detection:
     boxes: tuple[DetectedBox, ...]
     threshold: float
     """The rung of the ladder at which the boxes were found, or the lowest when there are none."""
+    best_score: float = 0.0
+    """Of all boxes, also where it is too low."""
+    omitted: int = 0
+    """How many more boxes reach the threshold, all of them different objects, than were taken."""
+    is_legible: bool = True
+    """False: the model knows no word of the label, and didn't look for it."""
+    is_cut: bool = False
+    """The model read only the beginning of the label."""
 
 
 @dataclass(frozen=True)

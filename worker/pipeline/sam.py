@@ -1,16 +1,20 @@
 """Building `segment_anything` models: the architecture is data, the weights are loaded without running any code."""
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import nn
 
+from db.checkpoints import SamSize
 from db.errors import CheckpointInvalid
+from worker.pipeline.broken_files import broken_files
 from worker.pipeline.feature_pyramid import STRIDE, FeaturePyramidEncoder
 
 
@@ -138,15 +142,39 @@ def build_sam(architecture: SamArchitecture) -> Sam:
     )
 
 
-def load_sam(folder: Path) -> Sam:
-    """The model of a folder with `config.json` and `model.safetensors`, in fp32, ready to infer.
+PUBLISHED = {
+    SamSize.BASE: SamArchitecture(VisionTransformer(768, 12, 12, (2, 5, 8, 11))),
+    SamSize.LARGE: SamArchitecture(VisionTransformer(1024, 24, 16, (5, 11, 17, 23))),
+    SamSize.HUGE: SamArchitecture(VisionTransformer(1280, 32, 16, (7, 15, 23, 31))),
+}
+"""The architectures of the authors' `.pth` files."""
 
-    Raises `CheckpointInvalid` when a file is missing or broken, or a weight is missing, left over or of another shape.
+
+def load_sam(weights: Path, size: SamSize | None = None) -> Sam:
+    """The model of a file of weights, on the CPU, in the file's own precision, ready to infer.
+
+    A `.pth` of the authors' is of a published size; a `.safetensors` has a `config.json` beside it. No code of the
+    file is run. Raises `CheckpointInvalid` when a file is missing or broken, or a weight is missing, left over or of
+    another shape.
     """
-    model = build_sam(SamArchitecture.read(folder / "config.json"))
-    try:
-        weights = load_file(folder / "model.safetensors")
-        model.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointInvalid(folder, str(error)) from error
+    architecture = PUBLISHED[size] if size else SamArchitecture.read(weights.with_name("config.json"))
+    with broken_files(weights):
+        # On "meta" no memory is taken for weights that are replaced at once.
+        with torch.device("meta"):
+            model = build_sam(architecture)
+        model.load_state_dict(_read(weights), strict=True, assign=True)
+    # These two are no part of the files.
+    model.pixel_mean, model.pixel_std = (
+        torch.tensor(values).view(-1, 1, 1) for values in (architecture.pixel_mean, architecture.pixel_std)
+    )
     return model.eval()
+
+
+def _read(weights: Path) -> dict[str, torch.Tensor]:
+    if weights.suffix == ".safetensors":
+        return load_file(weights)
+    # The form before PyTorch 1.6 can't be mapped into memory.
+    state: dict[str, torch.Tensor] = torch.load(
+        weights, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(weights)
+    )
+    return state

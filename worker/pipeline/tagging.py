@@ -38,7 +38,7 @@ def class_after(before: "Token", token: "Token", vocabulary: Vocabulary) -> str:
     """The token's word class, as the word before it tells."""
     if is_end_of_term(before, token, vocabulary):
         return "NOUN"
-    if is_thing(before, vocabulary) and is_doing(token, vocabulary):
+    if is_thing(before, vocabulary) and (is_doing(token, vocabulary) or is_done_by_one(token, vocabulary)):
         return "VERB"
     return "X" if is_thing(before, vocabulary) and is_its_name(before, token, vocabulary) else token.pos_
 
@@ -76,6 +76,13 @@ def is_start_of_term(token: "Token", vocabulary: Vocabulary) -> bool:
 def is_doing(token: "Token", vocabulary: Vocabulary) -> bool:
     """Whether a noun after a thing says what the thing does: "a zebra grazing"."""
     return token.pos_ in NOUNS and token.lower_.endswith("ing") and vocabulary.kind(token.lower_) is Kind.ABSTRACT
+
+
+def is_done_by_one(token: "Token", vocabulary: Vocabulary) -> bool:
+    """Whether a plural after a thing says what one of them does: "a lizard basks"; no plural follows "a"."""
+    is_of_one = any(word.lower_ in {"a", "an"} for word in token.lefts)
+    is_verb_too = not vocabulary.is_noun_only(token.lemma_)
+    return token.tag_ == "NNS" and is_of_one and is_verb_too
 
 
 def is_its_name(before: "Token", token: "Token", vocabulary: Vocabulary) -> bool:

@@ -76,7 +76,8 @@ class Vocabulary:
     def singular(self, noun: str) -> str:
         """The singular of a noun if it is a plural and its singular names something that can be seen, else the noun.
 
-        Only the last word of a term with hyphens changes ("e-scooters").
+        A word that isn't known, but whose singular is, is that one's plural, too: "litres". Only the last word of a
+        term with hyphens changes ("e-scooters").
         """
         start, hyphen, word = noun.rpartition("-")
         if word in PLURAL_ONLY:
@@ -85,5 +86,7 @@ class Vocabulary:
             return start + hyphen + IRREGULAR[word]
         if len(word) < SHORTEST_PLURAL or word.endswith("ss"):
             return noun
-        candidates = (word.removesuffix(old) + new for old, new in ENDINGS if word.endswith(old))
-        return start + hyphen + next((found for found in candidates if self.is_physical(found)), word)
+        candidates = [word.removesuffix(old) + new for old, new in ENDINGS if word.endswith(old)]
+        seen = (found for found in candidates if self.is_physical(found))
+        known = (found for found in candidates if self.kind(word) is Kind.UNKNOWN and self.kind(found) is Kind.ABSTRACT)
+        return start + hyphen + next(seen, next(known, word))

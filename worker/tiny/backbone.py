@@ -40,7 +40,7 @@ def _recipe(name: str, steps: int) -> Recipe:
     return Recipe(name=name, steps=steps, learning_rate=2e-3, warm_up_steps=60, average_decay=0.99, weight_decay=0.05)
 
 
-DETECTOR = Backbone((32, 64, 192, 384), _recipe("backbone", steps=5000))
+DETECTOR = Backbone((32, 64, 192, 384), _recipe("backbone", steps=4000))
 SEGMENTER = Backbone((32, 64, 128, 256), _recipe("backbone-small", steps=450))
 BATCH, MOSAIC_SHARE = 32, 0.7
 CELL = 16

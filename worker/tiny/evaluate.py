@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mainmask import Client
+from worker.evaluation.intervals import wilson
 from worker.pipeline.pipeline import Pipeline
 from worker.tiny.evaluation import Answer, Ask, Tally, ask_pipeline, held_out_scenes, measure_stages, measure_whole
 
@@ -74,17 +75,6 @@ def _cell(outcomes: list[float]) -> str:
         return f"{share:.1%} ({sum(outcomes):.0f}/{total}; {low:.0%} to {high:.0%})"
     spread = 1.96 * float(np.std(outcomes)) / math.sqrt(total)
     return f"{np.mean(outcomes):.3f} (±{spread:.3f})"
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z = 1.96
-    share = hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 if __name__ == "__main__":

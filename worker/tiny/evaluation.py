@@ -37,14 +37,14 @@ class Tally:
         self.outcomes.setdefault(measure, []).append(float(outcome))
 
 
-def held_out_scenes(work: Path, count: int, *, trained_styles: bool) -> list[Scene]:
+def held_out_scenes(work: Path, count: int, *, trained_styles: bool, seed: int = SEED) -> list[Scene]:
     """Scenes of 300 to 900 pixels a side, from seeds of their own, in the trained or in the never-trained styles."""
     styles = TRAINED_STYLES if trained_styles else HELD_OUT_STYLES
     fetch_art(work / "art", styles)
     sprites = load_sprites(work / "art", styles, SPRITE_SIZE)
     scenes = []
     for index in range(count):
-        rng = np.random.default_rng((SEED, int(trained_styles), index))
+        rng = np.random.default_rng((seed, int(trained_styles), index))
         longest = int(rng.integers(SHORTEST_SIDE * 4 // 3, LONGEST_SIDE + 1))
         width, height = random_size(rng, max(SHORTEST_SIDE, longest * 110 // 256), longest)
         scenes.append(compose(rng, sprites, width, height, 1 + int(rng.choice(4, p=OBJECT_COUNTS))))
@@ -110,7 +110,7 @@ def _measure_classify(pipeline: Pipeline, scene: Scene, absent: list[str], tally
 def _measure_detect(pipeline: Pipeline, scene: Scene, absent: str, tally: Tally) -> None:
     image = Image.fromarray(scene.image)
     found = pipeline.detector.detect(image, main_name(scene)).boxes
-    iou = _box_iou(found[0].box, scene.boxes()[scene.main]) if found else 0.0
+    iou = box_iou(found[0].box, scene.boxes()[scene.main]) if found else 0.0
     for least in (0.5, 0.75):
         tally.add(f"GroundingDINO: named main object, box IoU ≥ {least}", iou >= least)
     wrong = pipeline.detector.detect(image, absent).boxes
@@ -136,7 +136,8 @@ def _mask_iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float((mask & truth).sum() / max(1, (mask | truth).sum()))
 
 
-def _box_iou(first: Sequence[float], second: NDArray[np.float32]) -> float:
+def box_iou(first: Sequence[float], second: NDArray[np.float32]) -> float:
+    """Intersection over union of two XYXY boxes."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     shared = max(0.0, float(width)) * max(0.0, float(height))

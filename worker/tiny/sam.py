@@ -24,7 +24,7 @@ ARCHITECTURE = SamArchitecture(
     decoder_mlp_dim=256,
     iou_head_hidden_dim=128,
 )
-RECIPE = Recipe(name="sam", steps=9000, learning_rate=1.5e-3, warm_up_steps=100)
+RECIPE = Recipe(name="sam", steps=8400, learning_rate=1.5e-3, warm_up_steps=100)
 BATCH, PROMPTS = 16, 2
 MOSAIC_SHARE = 0.15
 SPREADS, SPREAD_SHARES = (0.03, 0.07, 0.14), (0.45, 0.35, 0.2)

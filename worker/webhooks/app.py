@@ -6,14 +6,17 @@ be many; and apart from the GPU workers, because receivers may be slow.
 
 import logging
 from functools import lru_cache
+from threading import BoundedSemaphore
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+from celery.signals import worker_init
 
+from db.lines import Limits
 from db.messages import DELIVER, celery_app
-from db.session import session_factory
+from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
+from worker import metrics_server
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.webhooks.deliverer import Deliverer
@@ -32,7 +35,8 @@ def deliverer() -> Deliverer:
         client=OutgoingClient(Rules.of(config.outgoing_allowed_hosts, config.outgoing_allowed_ports)),
         signer=object_store(),
         deadline_seconds=config.webhook_deadline_seconds,
-        most_in_flight=config.webhook_attempts_per_receiver,
+        limits=Limits(config.webhook_attempts_per_receiver, config.webhook_attempts_per_tenant),
+        repeats=BoundedSemaphore(config.webhook_repeats_at_once),
     )
 
 
@@ -40,9 +44,10 @@ def deliver(delivery_id: str) -> None:
     """Attempt one delivery."""
     try:
         deliverer().deliver(UUID(delivery_id))
-    except DBAPIError as error:
+    except OUTAGES as error:
         # Nothing is lost: once its lease has run out, the sweep sends it again, with the same webhook-id.
         logger.warning("delivery %s: the database is unavailable: %s", delivery_id, error)
 
 
 app.task(deliver, name=DELIVER)
+worker_init.connect(metrics_server.start)

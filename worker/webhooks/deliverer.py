@@ -2,24 +2,27 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import deliveries, messages, signing
+from db import deliveries, lines, messages, signing
 from db.deliveries import Answered, Claim, Step
 from db.documents import UrlSigner
 from db.errors import MainmaskError
+from db.lines import Limits
+from db.session import OUTAGES
+from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.webhooks import message, policy
 
 logger = logging.getLogger(__name__)
 
-ANSWER_BYTES = 1024
-"""Of a receiver's answer are kept."""
 LEASE_PER_DEADLINE = 2
 """The deadline bounds the request; as long again is left for what is before and after it."""
 
@@ -32,25 +35,44 @@ class Deliverer:
     client: OutgoingClient
     signer: UrlSigner
     deadline_seconds: float
-    most_in_flight: int
-    """Per receiver."""
+    limits: Limits
+    repeats: BoundedSemaphore
+    """Repeated attempts that this process may still begin: where one failed others will, and hold its threads."""
 
     def deliver(self, delivery_id: UUID) -> None:
-        """Attempt a delivery, if it is due and its receiver has room; then wake the next one of that receiver's."""
+        """Attempt a delivery, if it is due and there is room for it; then wake those that may go next."""
         lease = timedelta(seconds=LEASE_PER_DEADLINE * self.deadline_seconds)
         with self.sessions.begin() as session:
-            claim = deliveries.take(session, delivery_id, lease, self.most_in_flight)
+            claim = deliveries.take(session, delivery_id, lease, self.limits)
         if claim is None:
-            logger.info("delivery %s is not due, or waits in its receiver's line: nothing to do", delivery_id)
+            logger.info("delivery %s is not due, or waits in line: nothing to do", delivery_id)
             return
-        answered, step = self._attempt(claim)
-        self._record(claim, answered, step)
+        try:
+            with self._room(claim):
+                answered, step = self._attempt(claim)
+        except OutgoingBusy:
+            self._hand_back(claim)
+        else:
+            self._record(claim, answered, step)
+
+    @contextmanager
+    def _room(self, claim: Claim) -> Iterator[None]:
+        """For a repeated attempt; raises `OutgoingBusy` when there is none."""
+        if claim.attempt == 1:
+            yield
+            return
+        if not self.repeats.acquire(blocking=False):
+            raise OutgoingBusy
+        try:
+            yield
+        finally:
+            self.repeats.release()
 
     def _attempt(self, claim: Claim) -> tuple[Answered, Step]:
         started = time.monotonic()
         try:
             return self._post(claim)
-        except DBAPIError:
+        except (*OUTAGES, OutgoingBusy):
             raise
         except Exception as error:
             # Recorded whatever it is, lest it be tried every few seconds for ever.
@@ -69,18 +91,22 @@ class Deliverer:
             content=content,
             headers=message.headers(claim.delivery_id, content, secrets, now),
             deadline_seconds=self.deadline_seconds,
-            answer_bytes=ANSWER_BYTES,
+            tenant=claim.tenant,
         )
         answered = Answered(_ms(answer.duration_seconds), answer.status, _text(answer.head))
         return answered, policy.after_answer(claim.attempt, answer.status, answer.headers, datetime.now(UTC))
+
+    def _hand_back(self, claim: Claim) -> None:
+        # Nobody else of its receiver's is called: they would find no room either. The sweep calls them in a moment.
+        with self.sessions.begin() as session:
+            deliveries.hand_back(session, claim, policy.delay_after_none_seconds())
 
     def _record(self, claim: Claim, answered: Answered, step: Step) -> None:
         with self.sessions.begin() as session:
             if not deliveries.record(session, claim, answered, step):
                 logger.warning("delivery %s: attempt %d came too late", claim.delivery_id, claim.attempt)
-            following = deliveries.next_in_line(session, claim.receiver)
-        for delivery_id, attempts in following:
-            messages.send_delivery(delivery_id, attempts)
+            following = lines.call_next(session, claim.receiver, claim.tenant, self.limits)
+        messages.send_deliveries(following)
 
 
 def _ms(seconds: float) -> int:

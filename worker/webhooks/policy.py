@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from db.deliveries import GONE, Step
+from db.deliveries import Step
 from db.errors import MainmaskError, UrlRefused
+from db.outbox import GONE
 from db.states import DeliveryStatus
 
 DELAYS_SECONDS = (5, 30, 2 * 60, 10 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600)
@@ -15,6 +16,8 @@ JITTER = 0.2
 """A delay is up to this share longer or shorter: deliveries that failed together don't come back together."""
 LONGEST_RETRY_AFTER_SECONDS = 12 * 3600
 GONE_STATUS = 410
+BUSY_SECONDS = 4.0
+"""After an attempt for which there was no room."""
 
 
 def after_answer(attempt: int, status: int, headers: Mapping[str, str], now: datetime) -> Step:
@@ -39,6 +42,11 @@ def after_error(attempt: int, error: Exception) -> Step:
     if isinstance(error, UrlRefused):
         return Step(DeliveryStatus.FAILED, reason=str(error))
     return _again(attempt, 0, said(error))
+
+
+def delay_after_none_seconds() -> float:
+    """When to come back after an attempt that wasn't made, because too many like it were under way."""
+    return BUSY_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
 
 
 def said(error: Exception) -> str:

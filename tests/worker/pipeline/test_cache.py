@@ -6,12 +6,13 @@ from unittest.mock import Mock
 
 import pytest
 
+from tests.readings import Readings, moved
 from worker.pipeline.cache import Cache
 
 
 def make_cache(maximum_bytes: int = 10) -> Cache[bytes]:
     """Of byte strings."""
-    return Cache(maximum_bytes, len)
+    return Cache("test", maximum_bytes, len)
 
 
 def test_a_value_is_made_once() -> None:
@@ -19,7 +20,19 @@ def test_a_value_is_made_once() -> None:
     cache, make = make_cache(), Mock(return_value=b"value")
     assert cache.get("key", make) == cache.get("key", make) == b"value"
     make.assert_called_once()
-    assert (cache.counters.hits, cache.counters.misses) == (1, 1)
+
+
+def test_look_ups_are_counted() -> None:
+    """Each as a hit or as a miss, under the cache's name."""
+    cache = make_cache()
+
+    def look_up() -> None:
+        for key in ("a", "a", "b", "a"):
+            cache.get(key, lambda: b"value")
+
+    counted = moved(Readings.here, look_up)
+    name = "mainmask_cache_requests_total"
+    assert (counted.value(name, cache="test", result="hit"), counted.value(name, cache="test", result="miss")) == (2, 2)
 
 
 def test_the_least_recently_used_makes_room() -> None:

@@ -48,7 +48,7 @@ def picture(value: float) -> Tensor:
 
 def test_the_same_pixels_are_encoded_once(model: Model) -> None:
     """And other ones, or the same bytes in another shape, are not taken for them."""
-    encoder = Encoder(model, "m", memory=Memory.of(1000))
+    encoder = Encoder(model, "test", "m", memory=Memory.of(1000))
     assert encoder(picture(1)) == encoder(picture(1)) == 1
     assert encoder(picture(2)) == 2
     encoder(picture(1).view(1, 3, 2, 8))
@@ -57,7 +57,7 @@ def test_the_same_pixels_are_encoded_once(model: Model) -> None:
 
 def test_without_memory_everything_is_encoded(model: Model) -> None:
     """The default: nothing is kept."""
-    encoder = Encoder(model, "m")
+    encoder = Encoder(model, "test", "m")
     encoder(picture(1))
     encoder(picture(1))
     assert model.calls == [1, 1]
@@ -65,7 +65,7 @@ def test_without_memory_everything_is_encoded(model: Model) -> None:
 
 def test_threads_share_a_call(model: Model) -> None:
     """And get what each would have got alone."""
-    encoder = Encoder(model, "m", limits=BatchLimits(size=4, wait_seconds=5))
+    encoder = Encoder(model, "test", "m", limits=BatchLimits(size=4, wait_seconds=5))
     with ThreadPoolExecutor(4) as threads:
         features = list(threads.map(lambda value: encoder(picture(value)), range(4)))
     assert [each.item() for each in features] == [0, 1, 2, 3]
@@ -75,26 +75,26 @@ def test_threads_share_a_call(model: Model) -> None:
 def test_workers_share_what_they_have_encoded(model: Model) -> None:
     """A second process, with a memory of its own, finds the features in the store, in float16."""
     store = Store()
-    first = Encoder(model, "m", memory=Memory.of(1000, store), is_shared=True)
-    second = Encoder(model, "m", memory=Memory.of(1000, store), is_shared=True)
+    first = Encoder(model, "test", "m", memory=Memory.of(1000, store))
+    second = Encoder(model, "test", "m", memory=Memory.of(1000, store))
     torch.testing.assert_close(second(picture(0.1)), first(picture(0.1)), rtol=1e-3, atol=1e-3)
     assert model.calls == [1]
     # Other weights, or another precision, are another model.
-    Encoder(model, "other", memory=Memory.of(1000, store), is_shared=True)(picture(0.1))
+    Encoder(model, "test", "other", memory=Memory.of(1000, store))(picture(0.1))
     assert model.calls == [1, 1]
 
 
 def test_what_is_not_to_be_shared_stays_here(model: Model) -> None:
     """Features that are larger than their picture don't pay."""
     store = Store()
-    Encoder(model, "m", memory=Memory.of(1000, store))(picture(1))
+    Encoder(model, "test", "m", memory=Memory.of(1000, store).private())(picture(1))
     assert store.saved == {}
 
 
 def test_broken_features_are_computed_again(model: Model) -> None:
     """Half an object in the store costs time, and nothing else."""
     store = Store()
-    Encoder(model, "m", memory=Memory.of(0, store), is_shared=True)(picture(1))
+    Encoder(model, "test", "m", memory=Memory.of(0, store))(picture(1))
     store.saved = {name: data[:-1] for name, data in store.saved.items()}
-    assert Encoder(model, "m", memory=Memory.of(0, store), is_shared=True)(picture(1)) == 1
+    assert Encoder(model, "test", "m", memory=Memory.of(0, store))(picture(1)) == 1
     assert model.calls == [1, 1]

@@ -13,12 +13,12 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
 )
 
 from worker.pipeline import deformable_attention
-from worker.pipeline.checkpoints import TINY
 from worker.pipeline.deformable_attention import DeformableAttention
 from worker.pipeline.fusion_attention import FusionAttention
 from worker.pipeline.grounding_dino import GroundingDino
+from worker.pipeline.model_files import BUNDLED
 
-FOLDER = TINY / "grounding-dino"
+FOLDER = BUNDLED / "grounding-dino"
 SHAPES = [(9, 7), (5, 4)]
 PIXELS = sum(height * width for height, width in SHAPES)
 SMALL = GroundingDinoConfig(

@@ -1,11 +1,13 @@
 """The bundled models as a worker runs them: a second question about a picture skips the encoders."""
 
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.readings import Readings, moved
 from worker.pipeline.batching import BatchLimits
 from worker.pipeline.encoding import Memory
 from worker.pipeline.execution import Execution
@@ -43,16 +45,15 @@ def test_a_second_question_skips_the_encoders(remembering: Pipeline, sample: Ima
     remembering.segmenter.segment(sample, [(10, 10, 90, 90)])
     other = sample.copy()
     other.putpixel((100, 100), (1, 2, 3))
-    encoders = [
-        each.encode.batcher  # type: ignore[attr-defined] # an Encoder
-        for each in (remembering.classifier, remembering.detector._model, remembering.segmenter)
-    ]
-    for image, runs in ((sample, 0), (other, 1)):
-        before = [encoder.counters.sizes.total() for encoder in encoders]
+
+    def ask(image: Image.Image) -> None:
         remembering.classifier.classify(image, ["pizza", "cat"])
         remembering.detector.detect(image, "pizza")
         remembering.segmenter.segment(image, [(30, 30, 120, 120)])
-        assert [encoder.counters.sizes.total() for encoder in encoders] == [count + runs for count in before]
+
+    for image, runs in ((sample, 0), (other, 1)):
+        calls = moved(Readings.here, partial(ask, image))
+        assert [calls.value("mainmask_batch_size_count", stage=stage) for stage in STAGES] == [runs] * 3
 
 
 def test_words_are_read_once(remembering: Pipeline, sample: Image.Image) -> None:

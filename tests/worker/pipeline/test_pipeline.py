@@ -140,5 +140,5 @@ def test_bad_input_is_said_to_be_bad(pipeline: Pipeline, sample: Image.Image) ->
         pipeline.run(as_png(sample), [])
     with pytest.raises(InvalidImage):
         pipeline.run(b"no picture", ["cat"])
-    with pytest.raises(UnknownProfile, match="there are: tiny"):
+    with pytest.raises(UnknownProfile, match="there are: base, large, tiny"):
         Pipeline.load("huge")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worker.tiny.evaluate import table, wilson
+from worker.evaluation.intervals import wilson
+from worker.tiny.evaluate import table
 from worker.tiny.evaluation import Tally, main_name, measure_whole
 from worker.tiny.scenes import Scene
 

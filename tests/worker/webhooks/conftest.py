@@ -1,12 +1,14 @@
 """A receiver on this machine, a tenant, and what delivers to the one on behalf of the other."""
 
 from collections.abc import Iterator
+from threading import BoundedSemaphore
 
 import pytest
 import redis
 from sqlalchemy import delete
 from uuid_utils.compat import uuid7
 
+from db.lines import Limits
 from db.messages import WEBHOOKS
 from db.models import Batch, Delivery, DisabledReceiver, Job, SigningSecret
 from db.session import session_factory
@@ -50,4 +52,11 @@ def tenant(queue: "redis.Redis") -> Iterator[str]:
 def deliverer(receiver: Server, migrated: None) -> Deliverer:
     """It may reach the receiver, and nothing else on this machine."""
     rules = Rules.of([f"{receiver.host}:{receiver.port}"])
-    return Deliverer(session_factory(), OutgoingClient(rules), object_store(), deadline_seconds=15, most_in_flight=4)
+    return Deliverer(
+        session_factory(),
+        OutgoingClient(rules),
+        object_store(),
+        deadline_seconds=15,
+        limits=Limits(per_receiver=4, per_tenant=8),
+        repeats=BoundedSemaphore(16),
+    )

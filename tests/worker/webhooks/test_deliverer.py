@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from uuid_utils.compat import uuid7
 from db import batches, deliveries, jobs, signing
 from db.batches import NewBatch
 from db.deliveries import LOST
+from db.lines import Limits
 from db.models import Delivery
 from db.session import session_factory
 from db.states import DeliveryStatus
@@ -31,6 +34,7 @@ from tests.new_jobs import new_job
 from tests.worker.outgoing.server import Server, answer, holding, redirect
 from tests.worker.webhooks.receiving import Received, ids, received, secrets_of, url
 from worker import sweep
+from worker.outgoing import names
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.webhooks.deliverer import Deliverer
@@ -233,6 +237,52 @@ def test_a_receiver_that_is_silent_is_left_at_the_deadline(deliverer: Deliverer,
     assert delivery.tries[0].status_code is None
 
 
+def test_what_was_not_tried_is_no_attempt(
+    receiver: Server, deliverer: Deliverer, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain whose name servers are silent uses up its own lookups: the next delivery waits, others arrive."""
+    monkeypatch.setattr(names, "PATIENCE_SECONDS", 0.05)
+    answered = threading.Event()
+
+    def lookup(host: str) -> list[str]:
+        if host.endswith("silent.example"):
+            answered.wait(30)
+        return [receiver.host]
+
+    rules = Rules.of([f"good.example:{receiver.port}", f"{receiver.host}:{receiver.port}"])
+    crowded = replace(deliverer, client=OutgoingClient(rules, lookup=lookup), deadline_seconds=0.3)
+    first, second, third = (end_job(tenant, f"http://hooks-{number}.silent.example/") for number in range(3))
+    for delivery_id in (first, second, third):
+        crowded.deliver(delivery_id)
+    assert [stored(tenant, delivery_id).attempts for delivery_id in (first, second, third)] == [1, 1, 0]
+    waiting = stored(tenant, third)
+    assert (waiting.status, waiting.tries, waiting.lease_expires_at) == (DeliveryStatus.PENDING, [], None)
+    crowded.deliver(third)  # it isn't due yet
+    assert stored(tenant, third).attempts == 0
+    good = end_job(tenant, f"http://good.example:{receiver.port}/hook")
+    replace(crowded, deadline_seconds=15).deliver(good)
+    assert stored(tenant, good).status is DeliveryStatus.SUCCEEDED
+    answered.set()
+
+
+def test_repeated_attempts_leave_threads_to_first_ones(deliverer: Deliverer, receiver: Server, tenant: str) -> None:
+    """A repeat that finds as many of its kind running waits for a moment, uncounted; what is new goes out."""
+    crowded = replace(deliverer, repeats=BoundedSemaphore(1))
+    receiver.answers["/hook"] = answer(b"", 500)
+    old, new = end_job(tenant, url(receiver)), end_job(tenant, url(receiver, "/new"))
+    crowded.deliver(old)
+    make_due(old)
+    with crowded.repeats:
+        crowded.deliver(old)
+        crowded.deliver(new)
+    assert (stored(tenant, old).attempts, len(stored(tenant, old).tries)) == (1, 1)
+    assert stored(tenant, new).status is DeliveryStatus.SUCCEEDED
+    for attempts in (2, 3):  # the room is there again, each time
+        make_due(old)
+        crowded.deliver(old)
+        assert stored(tenant, old).attempts == attempts
+
+
 def test_a_mistake_of_ours_is_recorded_too(
     deliverer: Deliverer, receiver: Server, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +336,7 @@ def test_killed_between_the_request_and_its_record(
     assert len(received(receiver)) == 1
     make_due(delivery_id, lease_expires_at=func.clock_timestamp() - timedelta(seconds=1))
     queue.flushdb()
-    assert sweep.send_deliveries(session_factory(), NOW, 4) == 1
+    assert sweep.send_deliveries(session_factory(), NOW, deliverer.limits) == 1
     deliverer.deliver(delivery_id)
     assert [one.webhook_id for one in received(receiver)] == [str(delivery_id)] * 2
     delivery = stored(tenant, delivery_id)
@@ -310,14 +360,15 @@ def test_a_commit_wakes_the_process(receiver: Server, tenant: str, queue: "redis
 
 def test_the_queue_is_not_filled_while_nobody_takes_from_it(receiver: Server, tenant: str, queue: Any) -> None:
     """The sweep sends what is due once, and again only what seems lost."""
+    limits = Limits(per_receiver=2, per_tenant=100)
     for number in range(12):
         end_job(tenant, f"http://receiver-{number % 3}.example/")
     queue.flushdb()
-    assert sweep.send_deliveries(session_factory(), timedelta(minutes=1), 2) == 0
-    assert sweep.send_deliveries(session_factory(), NOW, 2) == 6
-    assert sweep.send_deliveries(session_factory(), timedelta(minutes=1), 2) == 0
+    assert sweep.send_deliveries(session_factory(), timedelta(minutes=1), limits) == 0
+    assert sweep.send_deliveries(session_factory(), NOW, limits) == 6
+    assert sweep.send_deliveries(session_factory(), timedelta(minutes=1), limits) == 0
     queue.rpush("webhooks", *(b"{}" for _ in range(sweep.BATCH)))
-    assert sweep.send_deliveries(session_factory(), NOW, 2) == 0
+    assert sweep.send_deliveries(session_factory(), NOW, limits) == 0
     queue.delete("webhooks")
 
 

@@ -1,0 +1,103 @@
+"""What is known of a checkpoint before its files are there: which model it is, where it comes from, what it may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from db.states import StageName
+
+
+class Kind(StrEnum):
+    """The model's class, and with it the form of its files."""
+
+    CLIP = "clip"
+    SIGLIP = "siglip"
+    GROUNDING_DINO = "grounding-dino"
+    MM_GROUNDING_DINO = "mm-grounding-dino"
+    OWLV2 = "owlv2"
+    SEGMENT_ANYTHING = "segment-anything"
+    """The original package's model."""
+    SAM = "sam"
+    """The same in transformers, which knows its small relatives, too."""
+    SAM_HQ = "sam-hq"
+
+
+class SamSize(StrEnum):
+    """The image encoder of an original SAM: its `.pth` doesn't say which it is."""
+
+    BASE = "vit_b"
+    LARGE = "vit_l"
+    HUGE = "vit_h"
+
+
+@dataclass(frozen=True)
+class License:
+    """What the weights are under: an SPDX id."""
+
+    id: str
+    commercial_use: bool
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A folder of this repository's own, under `worker/tiny/checkpoints`."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class HubRepository:
+    """A repository of the Hugging Face hub. The pull records which commit `revision` was."""
+
+    repository: str
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """One file at its authors' address, whose name carries the beginning of its SHA-256."""
+
+    url: str
+    sha256_prefix: str
+
+
+Source = Bundled | HubRepository | WebFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One model of the table."""
+
+    name: str
+    stage: StageName
+    kind: Kind
+    source: Source
+    license: License
+    parameters: int
+    input_pixels: int
+    """The longer side of what the model looks at."""
+    box_thresholds: tuple[float, ...] = ()
+    """Of a detector: the ladder of box scores, highest first."""
+    sam_size: SamSize | None = None
+    """Of an original `.pth`; the bundled SAM says in its `config.json` what it is."""
+    remark: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where the files come from, for people."""
+        match self.source:
+            case Bundled():
+                return "bundled"
+            case HubRepository(repository):
+                return f"https://huggingface.co/{repository}"
+            case WebFile(url):
+                return url
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The three checkpoints that work together, by name."""
+
+    name: str
+    classify: str
+    detect: str
+    segment: str

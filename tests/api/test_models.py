@@ -1,0 +1,123 @@
+"""The table of models, and jobs that ask for others than the service's own."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from db import jobs, profiles
+from db.catalog import CHECKPOINTS
+from db.session import session_factory
+from tests.api.answers import encoded
+from tests.api.conftest import forget_settings
+from tests.api.finished import CARD, MODELS, finish
+
+OWL, SLIM = "google/owlv2-base-patch16-ensemble", "nielsr/slimsam-77-uniform"
+
+
+@pytest.fixture
+def owl_is_lent(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings let jobs ask for OWLv2; ask for it before `client`."""
+    monkeypatch.setenv("MAINMASK_ALLOWED_MODELS", f"{OWL}, facebook/metaclip-b32-400m")
+    forget_settings()
+    yield
+    monkeypatch.undo()
+    forget_settings()
+
+
+@pytest.fixture
+def question(owl_is_lent: None, client: TestClient, picture: bytes) -> dict[str, Any]:
+    """What no other test asks."""
+    return {"image_base64": encoded(picture), "labels": ["square", f"circle {uuid4()}"]}
+
+
+def listed(client: TestClient) -> dict[str, Any]:
+    """The table by name."""
+    return {model["name"]: model for model in client.get("/v1/models").json()["models"]}
+
+
+def test_the_table_says_what_each_model_is(client: TestClient) -> None:
+    """All of them, with their stages, sources, licences and sizes."""
+    table = listed(client)
+    assert table.keys() == CHECKPOINTS.keys()
+    assert table["facebook/metaclip-b32-400m"]["license"] == "CC-BY-NC-4.0"
+    assert not table["facebook/metaclip-b32-400m"]["commercial_use"]
+    assert table["segment-anything/vit-h"]["source"].endswith("/sam_vit_h_4b8939.pth")
+    assert table["segment-anything/vit-h"]["parameters"] == 641_090_608
+    profiles_listed = client.get("/v1/models").json()["profiles"]
+    assert set(profiles_listed) == {"tiny", "base", "large"}
+
+
+def test_the_table_says_what_is_offered_and_ready(owl_is_lent: None, client: TestClient) -> None:
+    """Default, lent, and there, with the revision that a worker has."""
+    with session_factory().begin() as session:
+        own = {"detect": {"name": "mainmask/tiny-grounding-dino", "revision": "0123", "license": "Apache-2.0"}}
+        profiles.announce(session, "tiny", own, {OWL: {"name": OWL, "revision": "4567", "license": "Apache-2.0"}})
+    table = listed(client)
+    said = {name: (model["default"], model["lent"], model["ready"]) for name, model in table.items()}
+    assert said["mainmask/tiny-grounding-dino"] == (True, False, True)
+    assert said[OWL] == (False, True, True)
+    assert said["facebook/metaclip-b32-400m"] == (False, True, False)
+    assert said[SLIM] == (False, False, False)
+    assert (table[OWL]["revision"], table[SLIM]["revision"]) == ("4567", None)
+
+
+@pytest.mark.parametrize("body", ["json", "form"])
+def test_a_job_can_ask_for_a_lent_model(
+    client: TestClient, question: dict[str, Any], picture: bytes, body: str
+) -> None:
+    """Its document says so, and the workers read it from the row."""
+    if body == "json":
+        answer = client.post("/v1/jobs", json={**question, "models": {"detect": OWL}})
+    else:
+        form = {"labels": question["labels"], "models": f'{{"detect": "{OWL}"}}'}
+        answer = client.post("/v1/jobs", files={"image": picture}, data=form)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["input"]["models"] == {"detect": OWL}
+    with session_factory()() as session:
+        assert jobs.get(session, UUID(answer.json()["id"])).models == {"detect": OWL}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [{"segment": SLIM}, {"classify": OWL}, {"detect": "../../etc/passwd"}, {"paint": OWL}, {"detect": 7}, [OWL], OWL],
+    ids=str,
+)
+def test_any_other_model_is_refused_by_the_fields_name(
+    client: TestClient, question: dict[str, Any], models: Any
+) -> None:
+    """Not lent, of another stage, of no table, of no stage, or no name at all."""
+    answer = client.post("/v1/jobs", json={**question, "models": models})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"].startswith("models")
+
+
+def test_what_would_answer_anyhow_need_not_be_asked_for(client: TestClient, question: dict[str, Any]) -> None:
+    """The service's own model by its name is the same question as without."""
+    answer = client.post("/v1/jobs", json={**question, "models": {"detect": "mainmask/tiny-grounding-dino"}})
+    assert answer.json()["input"]["models"] is None
+
+
+def test_answers_are_given_again_for_the_same_models_alone(client: TestClient, question: dict[str, Any]) -> None:
+    """The answer of OWLv2 is no answer of the profile's detector; nor of another OWLv2."""
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", MODELS, {OWL: CARD})
+    asked = {**question, "models": {"detect": OWL}}
+    finish(UUID(client.post("/v1/jobs", json=asked).json()["id"]))
+    assert client.post("/v1/jobs", json=asked).json()["reused_from"]
+    assert client.post("/v1/jobs", json=question).json()["reused_from"] is None
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", MODELS, {OWL: {**CARD, "revision": "new"}})
+    assert client.post("/v1/jobs", json=asked).json()["reused_from"] is None
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", {})
+
+
+def test_a_form_says_a_thing_once(client: TestClient, question: dict[str, Any], picture: bytes) -> None:
+    """Of two models for one stage neither is taken; the same goes for any field that is no list."""
+    form = {"labels": question["labels"], "models": ["null", "null"]}
+    answer = client.post("/v1/jobs", files={"image": picture}, data=form)
+    assert (answer.status_code, "`models` once" in answer.json()["detail"]) == (400, True)

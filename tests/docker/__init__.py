@@ -1,0 +1,1 @@
+"""Tests of the containers' files, with what they share."""

@@ -1,0 +1,1 @@
+"""Tests of what `mainmask doctor` looks at."""

@@ -1,0 +1,103 @@
+"""`mainmask models`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from mainmask import worker_side
+from mainmask.cli import app
+from mainmask.exit_codes import ExitCode
+from tests.mainmask.fake_service import serving
+
+
+def model(**changes: Any) -> dict[str, Any]:
+    """A line of the service's table."""
+    return {
+        "name": "mainmask/tiny-clip",
+        "stage": "classify",
+        "license": "Apache-2.0",
+        "commercial_use": True,
+        "parameters": 3_000_000,
+        "default": True,
+        "lent": False,
+        "ready": True,
+        **changes,
+    }
+
+
+OWL = model(name="google/owlv2", stage="detect", default=False, lent=True, ready=False)
+METACLIP = model(name="facebook/metaclip", license="CC-BY-NC-4.0", commercial_use=False, default=False)
+
+
+def invoke(answer: httpx.Response, *arguments: str) -> Any:
+    """The command against a service that answers so."""
+    with serving(lambda _: answer) as url:  # type: ignore[arg-type] # as FakeService is called
+        return CliRunner().invoke(app, ["models", *arguments, "--url", url], env={"COLUMNS": "120"})
+
+
+def test_the_list_says_what_each_model_is_here() -> None:
+    """Its stage, size and licence; whether it answers, or would if it were asked for."""
+    result = invoke(httpx.Response(200, json={"models": [model(), OWL, METACLIP]}), "list")
+    assert result.exit_code == 0
+    clip, owl, metaclip = (" ".join(line.split()) for line in result.stdout.splitlines()[1:])
+    assert clip == "classify mainmask/tiny-clip 3 M Apache-2.0 default"
+    assert owl == "detect google/owlv2 3 M Apache-2.0 on request, no worker has it"
+    assert metaclip.endswith("CC-BY-NC-4.0 (not commercial)")
+
+
+def test_json_is_the_services_answer() -> None:
+    """For other programs."""
+    table = {"profile": "tiny", "models": [model()]}
+    assert json.loads(invoke(httpx.Response(200, json=table), "list", "--json").stdout) == table
+
+
+@pytest.mark.parametrize("answer", [{}, {"models": [{}]}, {"models": 7}, []], ids=str)
+def test_an_answer_that_is_no_table_is_told(answer: Any) -> None:
+    """Without a traceback."""
+    result = invoke(httpx.Response(200, json=answer), "list")
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "no table of models" in result.stderr
+
+
+def test_without_the_workers_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client alone is a small installation."""
+    monkeypatch.setattr(worker_side, "NEEDED", ("a_package_that_is_not_there",))
+    result = CliRunner().invoke(app, ["models", "pull", "base"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "mainmask[worker]" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["verify", "tiny"], 0, "mainmask/tiny-sam: whole"),
+        (["verify", "segment-anything/vit-b"], 1, "mainmask models pull segment-anything/vit-b"),
+        (["pull", "huge"], 2, "Profiles: tiny, base, large"),
+    ],
+)
+def test_pull_and_verify_are_the_workers_own(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    """The command's output and exit code are those of the program that takes its place."""
+    environment = {**os.environ, "MAINMASK_MODELS_DIR": str(tmp_path), "MAINMASK_PROFILE": "tiny"}
+    command = [sys.executable, "-m", "mainmask", "models", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+
+
+def test_what_became_of_the_models_is_json_too(tmp_path: Path) -> None:
+    """One outcome each, on stdout; what is missing has its cause."""
+    environment = {**os.environ, "MAINMASK_MODELS_DIR": str(tmp_path), "MAINMASK_PROFILE": "tiny"}
+    names = ["mainmask/tiny-sam", "segment-anything/vit-b"]
+    command = [sys.executable, "-m", "mainmask", "models", "verify", "--json", *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    whole, missing = json.loads(done.stdout)
+    assert (done.returncode, whole["name"], whole["whole"]) == (1, names[0], True)
+    assert (missing["name"], missing["whole"]) == (names[1], False)
+    assert "mainmask models pull" in missing["error"]

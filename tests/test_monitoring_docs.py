@@ -1,0 +1,17 @@
+"""docs/monitoring.md against the code."""
+
+import re
+from pathlib import Path
+
+from tests.exported import exported
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "monitoring.md"
+ROW = re.compile(r"^\| `(mainmask_\w+)` \| ([^|]*) \| (.+) \|$", re.MULTILINE)
+
+
+def test_the_table_of_metrics_is_the_codes() -> None:
+    """Each metric is there with its labels and what it says, and no other."""
+    rows = {
+        name: (set(re.findall(r"`(\w+)`", labels)), says) for name, labels, says in ROW.findall(DOCUMENT.read_text())
+    }
+    assert rows == {metric.name: (metric.labels, metric.documentation) for metric in exported()}

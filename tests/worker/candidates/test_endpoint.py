@@ -1,0 +1,263 @@
+"""The operator's language model: what it is asked, what is believed of its answer, and what it may cost."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.states import CandidateSource
+from worker.candidates import endpoint as endpoint_module
+from worker.candidates.answers import LONGEST_LABEL, read_answer
+from worker.candidates.endpoint import MAXIMUM_ANSWER_BYTES, REST_SECONDS, Endpoint, EndpointRules
+from worker.candidates.memo import Memo
+from worker.candidates.nominator import MAXIMUM_CANDIDATES, Nominator
+from worker.candidates.problems import EndpointFailed
+
+RULES = EndpointRules("http://llm.internal:11434/v1/", "small", key="secret-key", timeout_seconds=5)
+TEXT = "The man skiing on his new snowboard!"
+
+
+def completion(*named: tuple[str, str]) -> httpx.Response:
+    """A chat completion that names (label, quote) pairs."""
+    content = json.dumps({"candidates": [{"label": label, "quote": quote} for label, quote in named]})
+    return httpx.Response(200, json={"choices": [{"message": {"content": content}}]})
+
+
+class Model:
+    """The endpoint's far side: gives its answers one after another, the last again and again."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.now = 1000.0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def endpoint(self, **rules: Any) -> Endpoint:
+        return Endpoint(replace(RULES, **rules), transport=httpx.MockTransport(self), clock=lambda: self.now)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow at once."""
+    monkeypatch.setattr(endpoint_module, "PAUSE_SECONDS", 0.0)
+
+
+def test_the_description_is_sent_as_data_and_the_answer_s_form_is_demanded() -> None:
+    """To the configured address, with the key, a bound on tokens and a JSON schema; the text is JSON within JSON."""
+    model = Model(completion(("man", "man"), ("snowboard", "snowboard")))
+    assert model.endpoint(maximum_tokens=77).read(TEXT) == ["man", "snowboard"]
+    (request,) = model.requests
+    assert str(request.url) == "http://llm.internal:11434/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer secret-key"
+    body = json.loads(request.content)
+    assert (body["model"], body["max_tokens"], body["temperature"]) == ("small", 77, 0)
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert json.loads(body["messages"][1]["content"]) == {"description": TEXT}
+
+
+@pytest.mark.parametrize(
+    ("named", "text", "labels"),
+    [
+        ([("Man", "The man"), ("snowboard", "new snowboard")], TEXT, ["man", "snowboard"]),
+        ([("man", "man"), ("tree", "tree")], TEXT, ["man"]),  # made up
+        ([("tree", "")], TEXT, None),
+        ([("tree", "!")], TEXT, None),
+        ([("board", "board")], TEXT, None),  # only a part of a word
+        ([("cat", "кошка")], "кошка на столе", ["cat"]),  # a translation
+        ([("cat", "猫")], "黒い猫がいる", ["cat"]),
+        ([("mouse", "Mice")], "three mice", ["mouse"]),
+        ([("man", "man"), ("man", "The man")], TEXT, ["man"]),
+        ([("x" * (LONGEST_LABEL + 1), "man")], TEXT, None),
+        ([("a man who is skiing on a new snowboard", "man")], TEXT, None),  # a sentence, no label
+        ([("<b>man</b>", "man"), ("man\n\nrm -rf", "man"), ("man", "man")], TEXT, ["man rm -rf", "man"]),
+        ([], TEXT, []),
+    ],
+)
+def test_only_what_the_description_bears_out_is_believed(
+    named: list[tuple[str, str]], text: str, labels: list[str] | None
+) -> None:
+    """Each label comes with a quote of the text, and is short and plain; where none is left the reading failed."""
+    content = json.dumps({"candidates": [{"label": label, "quote": quote} for label, quote in named]})
+    if labels is None:
+        with pytest.raises(EndpointFailed):
+            read_answer(content, text)
+    else:
+        assert read_answer(content, text) == labels
+
+
+@given(
+    content=st.text() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps), text=st.text()
+)
+def test_any_answer_gives_sane_labels_or_a_failure(content: str, text: str) -> None:
+    """Whatever a model says, its caller gets short labels or `EndpointFailed`."""
+    try:
+        labels = read_answer(content, text)
+    except EndpointFailed:
+        return
+    assert all(0 < len(label) <= LONGEST_LABEL for label in labels)
+
+
+BAD = {
+    "no JSON": httpx.Response(200, text="<html>"),
+    "no choices": httpx.Response(200, json={}),
+    "a list": httpx.Response(200, json=[]),
+    "a refusal": httpx.Response(200, json={"choices": [{"message": {"content": None, "refusal": "no"}}]}),
+    "prose": httpx.Response(200, json={"choices": [{"message": {"content": "Sure! A man."}}]}),
+    "cut off": httpx.Response(200, json={"choices": [{"message": {"content": '{"candidates": [{"label": "m'}}]}),
+    "too long": httpx.Response(200, content=b" " * (MAXIMUM_ANSWER_BYTES + 1)),
+    "unauthorized": httpx.Response(401),
+    "not found": httpx.Response(404),
+    "a redirect": httpx.Response(307, headers={"Location": "http://elsewhere.example/"}),
+}
+
+
+@pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
+def test_what_is_no_answer_is_not_asked_for_again(answer: httpx.Response) -> None:
+    """One call, and a failure that names nothing of the operator's."""
+    model = Model(answer)
+    with pytest.raises(EndpointFailed) as failure:
+        model.endpoint().read(TEXT)
+    assert len(model.requests) == 1
+    assert not any(secret in str(failure.value) for secret in ("llm.internal", "secret-key"))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [httpx.Response(503), httpx.Response(429), httpx.ReadTimeout("slow"), httpx.ConnectError("refused")],
+    ids=["503", "429", "timeout", "refused"],
+)
+def test_passing_trouble_is_tried_once_more(trouble: httpx.Response | Exception) -> None:
+    """The second attempt may do."""
+    model = Model(trouble, completion(("man", "man")))
+    assert model.endpoint().read(TEXT) == ["man"]
+
+
+def test_after_a_failure_the_endpoint_rests() -> None:
+    """Not every job waits for the same timeout; after half a minute it is tried again."""
+    model = Model(httpx.ReadTimeout("slow"))
+    endpoint = model.endpoint()
+    for text in ("a man", "a cat", "a dog"):
+        with pytest.raises(EndpointFailed):
+            endpoint.read(text)
+    assert len(model.requests) == 2
+    model.now += REST_SECONDS + 1
+    model.answers = [completion(("dog", "dog"))]
+    assert endpoint.read("a dog") == ["dog"]
+
+
+def test_the_same_text_is_asked_once() -> None:
+    """Also where many ask at the same time; failures aren't kept."""
+    model = Model(completion(("man", "man")))
+    endpoint = model.endpoint()
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(endpoint.read, [TEXT] * 16))
+    assert answers == [["man"]] * 16
+    assert len(model.requests) == 1
+
+
+def test_calls_a_minute_are_bounded() -> None:
+    """Over it the reading fails at once, and the next minute is a new one."""
+    model = Model(completion(("man", "man")))
+    endpoint = model.endpoint(calls_per_minute=2)
+    assert [endpoint.read(f"man {number}") for number in range(2)] == [["man"]] * 2
+    with pytest.raises(EndpointFailed, match="used up"):
+        endpoint.read("man 3")
+    model.now += 61
+    assert endpoint.read("man 3") == ["man"]
+
+
+def test_a_long_description_is_not_sent() -> None:
+    """It would cost more than the operator said."""
+    model = Model(completion(("man", "man")))
+    with pytest.raises(EndpointFailed, match="not sent"):
+        model.endpoint(maximum_characters=10).read("a man " * 3)
+    assert model.requests == []
+
+
+def test_the_memo_forgets_the_least_used() -> None:
+    """It never holds more than it may."""
+    memo: Memo[str] = Memo(2)
+    asked: list[str] = []
+
+    def asking(question: str) -> Callable[[], str]:
+        return lambda: asked.append(question) or question  # type: ignore[func-returns-value] # append gives None
+
+    for question in ("a", "b", "a", "c", "a", "b"):
+        assert memo.get(question, asking(question)) == question
+    assert asked == ["a", "b", "c", "b"]
+
+
+def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
+    """The next one asks again."""
+    memo: Memo[str] = Memo(2)
+    begun, end = threading.Event(), threading.Event()
+
+    def fail() -> str:
+        begun.set()
+        end.wait(5)
+        raise EndpointFailed("no")
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(memo.get, "a", fail)
+        begun.wait(5)
+        second = threads.submit(memo.get, "a", fail)
+        end.set()
+        for answer in (first, second):
+            with pytest.raises(EndpointFailed):
+                answer.result(5)
+    assert memo.get("a", lambda: "yes") == "yes"
+
+
+class LocalExtractor:
+    """Finds a cat in anything but an empty text."""
+
+    def extract(self, description: str, *, maximum: int = MAXIMUM_CANDIDATES) -> list[str]:
+        return ["cat"] if description else []
+
+
+def test_where_the_endpoint_fails_the_local_extractor_reads() -> None:
+    """The job goes on, and says who named its candidates and why."""
+    nominations = Nominator(LocalExtractor(), Model(httpx.Response(401)).endpoint()).nominate(None, TEXT)
+    assert (nominations.labels, nominations.source) == (["cat"], CandidateSource.LOCAL)
+    assert nominations.notes == [
+        "The language model did not name the candidates, the local extractor did: it answers with status 401."
+    ]
+
+
+def test_where_the_endpoint_names_nothing_the_local_extractor_reads_too() -> None:
+    """Two must see nothing before a job fails for want of candidates."""
+    nominations = Nominator(LocalExtractor(), Model(completion()).endpoint()).nominate(None, TEXT)
+    assert (nominations.labels, nominations.source, nominations.notes) == (["cat"], CandidateSource.LOCAL, [])
+
+
+def test_the_caller_s_labels_are_not_sent_anywhere() -> None:
+    """There is nothing to name."""
+    model = Model(completion())
+    nominations = Nominator(LocalExtractor(), model.endpoint()).nominate(["dog", "Dog"], None)
+    assert (nominations.labels, nominations.source) == (["dog"], CandidateSource.LABELS)
+    assert model.requests == []
+
+
+def test_no_more_candidates_than_twenty_come_of_a_description() -> None:
+    """However many a model names."""
+    words = [f"thing{number}" for number in range(50)]
+    model = Model(completion(*((word, word) for word in words)))
+    assert Nominator(LocalExtractor(), model.endpoint()).nominate(None, " ".join(words)).labels == words[:20]
+
+
+def test_the_key_is_not_shown() -> None:
+    """Rules may come into a log."""
+    assert "secret-key" not in repr(RULES)

@@ -1,0 +1,133 @@
+"""Annotation files: what they ask, and what is wrong with them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from worker.evaluation.dataset import read_dataset
+from worker.evaluation.errors import DatasetInvalid
+
+Annotate = Callable[..., Path]
+
+
+def polygon(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
+    """A rectangle as COCO writes outlines."""
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def annotation(number: int, category: int, left: int, side: int, **more: Any) -> dict[str, Any]:
+    """A square on picture 1, 10 pixels from the top."""
+    return {
+        "id": number,
+        "image_id": 1,
+        "category_id": category,
+        "bbox": [left, 10, side, side],
+        "area": side * side,
+        "segmentation": polygon(left, 10, left + side, 10 + side),
+        "iscrowd": 0,
+        **more,
+    }
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Annotate:
+    """Writes an annotation file with a picture of 100 x 60 pixels, and another with nothing on it."""
+    (tmp_path / "images").mkdir()
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (100, 60), "gray").save(tmp_path / "images" / name)
+
+    def write(*annotations: dict[str, Any], **more: Any) -> Path:
+        document = {
+            "images": [{"id": 1, "file_name": "one.png"}, {"id": 2, "file_name": "two.png"}],
+            "annotations": list(annotations),
+            "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "sofa"}],
+            **more,
+        }
+        path = tmp_path / "annotations.json"
+        path.write_text(json.dumps(document))
+        return path
+
+    return write
+
+
+def test_the_largest_object_is_the_main_one(write: Annotate) -> None:
+    """Where none is said to be; the candidates are all that is there, once each, in an order that tells nothing."""
+    dataset = read_dataset(write(annotation(1, 2, 0, 20), annotation(2, 1, 40, 30), annotation(3, 1, 75, 10)))
+    (sample,) = dataset.samples
+    assert (sample.main.label, sample.main.box) == ("cat", (40, 10, 70, 40))
+    assert sample.labels == ("cat", "sofa")
+    assert {truth.box for truth in sample.truths} == {(40, 10, 70, 40), (75, 10, 85, 20)}
+    assert dataset.skipped == 1
+
+
+def test_what_is_said_to_be_the_main_object_is(write: Annotate) -> None:
+    """However small."""
+    (sample,) = read_dataset(write(annotation(1, 2, 0, 10, main_object=True), annotation(2, 1, 40, 30))).samples
+    assert sample.main.label == "sofa"
+
+
+def test_a_description_stands_for_the_candidates(write: Annotate) -> None:
+    """Of the picture that has one."""
+    images = [{"id": 1, "file_name": "one.png", "description": "a cat on its sofa"}]
+    (sample,) = read_dataset(write(annotation(1, 2, 0, 20), images=images)).samples
+    assert (sample.labels, sample.description) == ((), "a cat on its sofa")
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["in a file of their own", "in the same file"])
+def test_each_sentence_is_a_question(write: Annotate, beside: bool, tmp_path: Path) -> None:
+    """RefCOCO: the object that the sentence refers to is the main one."""
+    sentences = [{"sent": "the small cat"}, {"sent": "cat at the right"}]
+    refs = [{"ref_id": 1, "image_id": 1, "ann_id": 3, "sentences": sentences}]
+    annotations = (annotation(2, 1, 40, 30), annotation(3, 1, 75, 10))
+    if beside:
+        (tmp_path / "refs.json").write_text(json.dumps(refs))
+        found = read_dataset(write(*annotations), references=tmp_path / "refs.json").samples
+    else:
+        found = read_dataset(write(*annotations, refs=refs)).samples
+    assert [sample.description for sample in found] == ["the small cat", "cat at the right"]
+    assert {sample.main.box for sample in found} == {(75, 10, 85, 20)}
+
+
+def test_masks_are_polygons_or_codes(write: Annotate) -> None:
+    """COCO's three forms give the same pixels."""
+    pixels = np.zeros((60, 100), np.uint8, order="F")
+    pixels[10:30, 20:40] = 1
+    code = coco_mask.encode(pixels)
+    plain = {"size": [60, 100], "counts": [20 * 60 + 10, *[20, 40] * 19, 20, 60 * 60 + 30]}
+    for segmentation in (polygon(20, 10, 40, 30), {**code, "counts": code["counts"].decode()}, plain):
+        (sample,) = read_dataset(write(annotation(1, 1, 20, 20, segmentation=segmentation))).samples
+        assert (sample.main.mask(60, 100) == pixels.astype(np.bool_)).all()
+
+
+def test_crowds_are_no_objects(write: Annotate) -> None:
+    """A crowd has no outline of its own."""
+    (sample,) = read_dataset(write(annotation(1, 1, 0, 10), annotation(2, 2, 20, 30, iscrowd=1))).samples
+    assert sample.labels == ("cat",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"images": 7}', '{"images": [{}], "annotations": [], "categories": []}', "\x80"],
+    ids=repr,
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    """With its name."""
+    (tmp_path / "annotations.json").write_text(text, encoding="latin-1")
+    with pytest.raises(DatasetInvalid, match=r"annotations\.json"):
+        read_dataset(tmp_path / "annotations.json")
+
+
+def test_a_dataset_without_objects_or_pictures_is_refused(write: Annotate, tmp_path: Path) -> None:
+    """And says what is missing."""
+    with pytest.raises(DatasetInvalid, match="no object"):
+        read_dataset(write())
+    with pytest.raises(DatasetInvalid, match=r"no picture .*elsewhere"):
+        read_dataset(write(annotation(1, 1, 0, 10)), images=tmp_path / "elsewhere")
+    with pytest.raises(DatasetInvalid, match="No such file"):
+        read_dataset(tmp_path / "nothing.json")

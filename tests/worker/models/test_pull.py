@@ -1,0 +1,253 @@
+"""Pulling checkpoints over a network, a server and a disk that have their bad days."""
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from db.checkpoints import Checkpoint
+from db.errors import CheckpointInvalid, CheckpointMissing, MainmaskError
+from tests.worker.models.conftest import PTH, SLIM
+from tests.worker.models.hub import COMMIT, Hub
+from worker.models import download
+from worker.models.errors import (
+    DiskFailed,
+    NotAsPublished,
+    PullOffline,
+    PullRefused,
+    PullRunning,
+    PullUnreachable,
+)
+from worker.models.pull import Puller
+from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
+from worker.pipeline.model_files import ModelFolder
+
+
+def silent(_: str) -> download.Progress:
+    """A bar that nobody sees."""
+    return lambda _done, _total: None
+
+
+def pull(folder: ModelFolder, hub: Hub, checkpoint: Checkpoint) -> bool:
+    """From the hub."""
+    return Puller(folder, mirror=hub.url).pull(checkpoint, silent)
+
+
+def test_what_was_pulled_loads(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """All files that it takes, no others, and the commit that they are of."""
+    assert pull(folder, hub, slim)
+    names = {path.name for path in folder.of(slim).iterdir()}
+    assert names == {"config.json", "preprocessor_config.json", "model.safetensors", "SHA256SUMS", "REVISION"}
+    assert (folder.of(slim) / "REVISION").read_text().strip() == COMMIT
+    assert Loader(folder, Execution.choose("cpu", "float32")).load(slim).card.name == SLIM
+
+
+def test_a_single_file_comes_from_the_mirrors_same_path(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """The mirror stands for any site: it has the paths of the original's."""
+    assert pull(folder, hub, sam)
+    assert folder.find(sam).weights.read_bytes() == PTH
+    assert [path for path, _ in hub.requests] == ["/segment_anything/sam.pth"]
+
+
+def test_what_is_whole_is_not_asked_for_again(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """The second pull reads the files and makes no request."""
+    pull(folder, hub, slim)
+    hub.requests.clear()
+    assert not pull(folder, hub, slim)
+    assert hub.requests == []
+
+
+def test_the_bar_is_told_how_far_it_is(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """Bytes that are there, of all; it never goes back, and ends at the end."""
+    seen: list[tuple[int, int | None]] = []
+    Puller(folder, mirror=hub.url).pull(sam, lambda _: lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(PTH), len(PTH))
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """Not a byte is sent twice, however often it breaks, as long as something comes."""
+    hub.breaks_after = [100_000] * 8
+    pull(folder, hub, sam)
+    assert folder.find(sam).weights.read_bytes() == PTH
+    assert hub.sent_bytes == len(PTH)
+    assert hub.requests[1][1] == "bytes=100000-"
+
+
+def test_the_next_pull_goes_on_too(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """A server that is gone for good is said to be; what came is there for the next time."""
+    hub.breaks_after = [500_000] + [0] * download.ATTEMPTS
+    with pytest.raises(PullUnreachable, match="goes on where it stopped"):
+        pull(folder, hub, sam)
+    with pytest.raises(CheckpointMissing):
+        folder.find(sam)
+    pull(folder, hub, sam)
+    # What was on its way when the connection broke may have come, or not.
+    assert hub.sent_bytes < len(PTH) + 500_000
+
+
+def test_a_server_without_ranges_starts_over(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """It sends all again, and the file is right."""
+    hub.knows_ranges, hub.breaks_after = False, [100_000]
+    pull(folder, hub, sam)
+    assert folder.find(sam).weights.read_bytes() == PTH
+
+
+@pytest.mark.parametrize(
+    "left_over", [b"another version's beginning", PTH + b"and more", PTH], ids=["wrong", "long", "whole"]
+)
+def test_a_left_over_part_does_no_harm(folder: ModelFolder, hub: Hub, sam: Checkpoint, left_over: bytes) -> None:
+    """Whatever lies there from before, what comes out is the file."""
+    folder.of(sam).mkdir(parents=True)
+    (folder.of(sam) / "sam.pth.part").write_bytes(left_over)
+    pull(folder, hub, sam)
+    assert folder.find(sam).weights.read_bytes() == PTH
+
+
+class Trouble(NamedTuple):
+    """What is wrong with the hub, and what is said of it."""
+
+    changes: dict[str, Any]
+    error: type[MainmaskError]
+    said: str
+
+
+PAGE = b"<!DOCTYPE html><title>Please log in</title>"
+TROUBLES = {
+    "a web page": Trouble({"content_type": "text/html; charset=utf-8"}, NotAsPublished, "web page"),
+    "not there": Trouble({"answers": [404]}, PullRefused, "404"),
+    "forbidden": Trouble({"answers": [403]}, PullRefused, "403"),
+    "its own trouble": Trouble({"answers": [503] * 9}, PullUnreachable, "503"),
+    "an empty list": Trouble({"lists": b"{}"}, NotAsPublished, "language|holds none"),
+    "no list": Trouble({"lists": PAGE}, NotAsPublished, "language"),
+    "another repository": Trouble({"repositories": {}}, PullRefused, "404"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+def test_trouble_is_told_and_leaves_nothing_that_loads(
+    folder: ModelFolder, hub: Hub, slim: Checkpoint, trouble: Trouble
+) -> None:
+    """Each in words of its own; afterwards, with the trouble gone, the same command works."""
+    well = {name: getattr(hub, name) for name in trouble.changes}
+    for name, value in trouble.changes.items():
+        setattr(hub, name, value)
+    with pytest.raises(trouble.error, match=trouble.said):
+        pull(folder, hub, slim)
+    with pytest.raises(CheckpointMissing):
+        folder.find(slim)
+    for name, value in well.items():
+        setattr(hub, name, [] if isinstance(value, list) else value)
+    assert pull(folder, hub, slim)
+
+
+def test_nobody_there_is_told(folder: ModelFolder, slim: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror that nothing listens at."""
+    with pytest.raises(PullUnreachable, match="127"):
+        Puller(folder, mirror="http://127.0.0.1:9").pull(slim, silent)
+
+
+def test_other_bytes_than_published_are_thrown_away(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """The authors' name carries the beginning of the checksum."""
+    hub.files["/segment_anything/sam.pth"] = PTH[:-1] + b"!"
+    with pytest.raises(NotAsPublished, match="SHA-256 begins with"):
+        pull(folder, hub, sam)
+    assert list(folder.of(sam).iterdir()) == []
+
+
+def test_other_bytes_than_the_hub_says_are_thrown_away(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """Bytes that were changed on the way don't have the hub's checksum."""
+    listing = hub.listing(SLIM)
+    weights = hub.repositories[SLIM]["model.safetensors"]
+    hub.repositories[SLIM]["model.safetensors"] = weights[:-1] + bytes([weights[-1] ^ 1])
+    hub.lists = listing
+    with pytest.raises(NotAsPublished, match="SHA-256"):
+        pull(folder, hub, slim)
+    assert not list(folder.of(slim).glob("model*"))
+
+
+def test_a_damaged_file_is_fetched_again_and_no_other(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """From the commit that was pulled first."""
+    pull(folder, hub, slim)
+    (folder.of(slim) / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointInvalid):
+        folder.find(slim)
+    hub.requests.clear()
+    assert pull(folder, hub, slim)
+    assert [path.rpartition("/")[2] for path, _ in hub.requests] == [COMMIT, "model.safetensors"]
+
+
+def test_what_was_pulled_first_is_trusted_from_then_on(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """A file of which nothing is published may not become another one unnoticed."""
+    pull(folder, hub, slim)
+    (folder.of(slim) / "config.json").unlink()
+    hub.repositories[SLIM]["config.json"] += b" "
+    with pytest.raises(NotAsPublished, match="first time"):
+        pull(folder, hub, slim)
+
+
+def test_offline_nothing_is_asked(
+    folder: ModelFolder, hub: Hub, slim: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for an address. What is there is still found."""
+    pull(folder, hub, slim)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    puller = Puller(folder, mirror=hub.url, offline=True)
+    assert not puller.pull(slim, silent)
+    assert Loader(folder, Execution.choose("cpu", "float32")).load(slim)
+    shutil.rmtree(folder.of(slim))
+    with pytest.raises(PullOffline):
+        puller.pull(slim, silent)
+
+
+def test_a_full_disk_is_told_before_the_download(
+    folder: ModelFolder, hub: Hub, sam: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the size is known; and the setting that helps is named."""
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(DiskFailed, match=r"no room[\s\S]*MAINMASK_MODELS_DIR"):
+        pull(folder, hub, sam)
+    assert hub.sent_bytes < len(PTH) or not (folder.of(sam) / "sam.pth").exists()
+
+
+def test_a_disk_that_fills_up_is_told(
+    folder: ModelFolder, hub: Hub, sam: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is being written, too."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(download, "_write", full)
+    with pytest.raises(DiskFailed, match="No space left"):
+        pull(folder, hub, sam)
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path, hub: Hub, sam: Checkpoint) -> None:
+    """There is a file of that name."""
+    (tmp_path / "models").write_text("not a folder")
+    with pytest.raises(DiskFailed):
+        pull(ModelFolder(tmp_path / "models"), hub, sam)
+
+
+def test_two_pulls_of_one_model_do_not_mix(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """The second one says that there is a first one."""
+    folder.of(slim).mkdir(parents=True)
+    descriptor = os.open(folder.of(slim), os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with pytest.raises(PullRunning):
+        pull(folder, hub, slim)
+    os.close(descriptor)
+    assert pull(folder, hub, slim)

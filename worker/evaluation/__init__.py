@@ -1,0 +1,1 @@
+"""How well models do on annotated pictures: `python -m worker.evaluation`, or `mainmask evaluate`."""

@@ -1,0 +1,91 @@
+"""Asking a pipeline all the questions of a dataset: each stage with the truth about those before it, then the whole."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from db.errors import NoCandidates
+from worker.evaluation.dataset import Sample
+from worker.evaluation.measures import Matches, box_iou, mask_iou, match
+from worker.pipeline.images import decode
+from worker.pipeline.pipeline import Pipeline
+
+LEAST_BOX_IOU = 0.5
+"""From which on a box shows the object that was meant."""
+
+Extract = Callable[[str], Sequence[str]]
+"""From a description to candidates."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one question."""
+
+    sample: Sample
+    chosen: str
+    """Empty where the description named nothing."""
+    is_right: bool
+    """The label is the main object's; of a description: the box is."""
+    matches: dict[float, Matches]
+    """Of the detector, asked for the true label, by least IoU."""
+    box_iou: float
+    """Of its best box with the main object."""
+    mask_iou_in_box: float
+    """Of the segmenter, given the true box."""
+    mask_iou: float
+    """Of the whole; 0 where the chosen object was another one, or wasn't found."""
+    mask: NDArray[np.bool_] | None
+    """Of the whole: shape (height, width), or None."""
+    choices: int
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures one pipeline."""
+
+    pipeline: Pipeline
+    extract: Extract
+
+    def ask(self, sample: Sample) -> Outcome:
+        """One question, to each stage and to all together; raises `InvalidImage` and its kin, and OSError."""
+        data = sample.path.read_bytes()
+        image = decode(data)
+        truth = sample.main.mask(image.height, image.width)
+        found = self.pipeline.detector.detect(image, sample.main.label, every_instance=True)
+        boxes = [other.box for other in sample.truths]
+        inside = self.pipeline.segmenter.segment(image, [sample.main.box])[0]
+        labels = list(sample.labels or self.extract(sample.description or ""))
+        chosen, box, mask = self._whole(data, labels)
+        overlap = box_iou(box, sample.main.box) if box else 0.0
+        is_right = overlap >= LEAST_BOX_IOU if sample.description else chosen == sample.main.label
+        return Outcome(
+            sample=sample,
+            chosen=chosen,
+            is_right=is_right,
+            matches={least: match(found.boxes, boxes, least) for least in (0.5, 0.75)},
+            box_iou=box_iou(found.boxes[0].box, sample.main.box) if found.boxes else 0.0,
+            mask_iou_in_box=mask_iou(inside.pixels, truth),
+            mask_iou=mask_iou(mask, truth) if mask is not None and is_right else 0.0,
+            mask=mask,
+            choices=len(labels),
+        )
+
+    def _whole(
+        self, data: bytes, labels: Sequence[str]
+    ) -> tuple[str, tuple[float, float, float, float] | None, NDArray[np.bool_] | None]:
+        try:
+            found = self.pipeline.run(data, labels)
+        except NoCandidates:
+            return "", None, None
+        label = found.detection.label
+        if not found.masks:
+            return label, None, None
+        return label, found.detection.boxes[0].box, found.masks[0].pixels
+
+
+def picture(outcome: Outcome) -> Image.Image:
+    """The question's picture, upright, RGB."""
+    return decode(outcome.sample.path.read_bytes())

@@ -1,0 +1,99 @@
+"""Which files make a checkpoint, where they are, and what is publicly known of them."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from huggingface_hub import HfApi, errors, hf_hub_url
+from huggingface_hub.hf_api import RepoSibling
+
+from db.checkpoints import Bundled, Checkpoint, HubRepository, WebFile
+from worker.models.errors import NotAsPublished, PullRefused, PullUnreachable
+from worker.pipeline.model_files import WEIGHTS
+
+HUB = "https://huggingface.co"
+TIMEOUT_SECONDS = 30
+TRANSPORT_ERROR: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # not declared as exported
+"""The base of the errors of the HTTP library that the hub's own uses, whichever its version does."""
+CONFIGURATION = frozenset(
+    {
+        "config.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "vocab.txt",
+        "merges.txt",
+    }
+)
+"""What transformers reads besides the weights. Repositories hold more: other frameworks' weights, pictures, code."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file; what isn't publicly known of it is None."""
+
+    name: str
+    url: str
+    size: int | None = None
+    sha256: str | None = None
+    sha256_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All files of a checkpoint, the weights last, at one revision of its source."""
+
+    files: tuple[PublishedFile, ...]
+    revision: str | None
+    """The commit; None where there are no commits."""
+
+
+def list_files(checkpoint: Checkpoint, *, mirror: str | None = None, revision: str | None = None) -> Listing:
+    """Ask the checkpoint's source, or the mirror in its place, for its files.
+
+    `revision` is the commit to stay with, where one was pulled before. Raises `PullUnreachable`, `PullRefused` and
+    `NotAsPublished`.
+    """
+    match checkpoint.source:
+        case Bundled():
+            return Listing((), None)
+        case WebFile(url, prefix):
+            path = urlsplit(url).path
+            at = f"{mirror.rstrip('/')}{path}" if mirror else url
+            return Listing((PublishedFile(path.rpartition("/")[2], at, sha256_prefix=prefix),), None)
+        case HubRepository():
+            return _of_repository(checkpoint.source, (mirror or HUB).rstrip("/"), revision)
+
+
+def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -> Listing:
+    where = f"{endpoint}/{source.repository}"
+    try:
+        # Without the user's token: what is public needs none, and a mirror has no business with it.
+        info = HfApi(endpoint, token=False).model_info(
+            source.repository, revision=revision or source.revision, timeout=TIMEOUT_SECONDS, files_metadata=True
+        )
+    except errors.HfHubHTTPError as error:
+        raise PullRefused(where, f"it answers {error.response.status_code}") from error
+    except (TRANSPORT_ERROR, OSError) as error:
+        raise PullUnreachable(where, str(error) or type(error).__name__) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise NotAsPublished(where, "it doesn't speak the hub's language") from error
+    siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
+    weights = next((name for name in WEIGHTS if name in siblings), None)
+    if weights is None or info.sha is None:
+        raise NotAsPublished(where, f"the repository holds none of {', '.join(WEIGHTS)}")
+    names = [*sorted(CONFIGURATION & siblings.keys()), weights]
+    files = (_published(siblings[name], source.repository, info.sha, endpoint) for name in names)
+    return Listing(tuple(files), info.sha)
+
+
+def _published(sibling: RepoSibling, repository: str, commit: str, endpoint: str) -> PublishedFile:
+    return PublishedFile(
+        name=sibling.rfilename,
+        url=hf_hub_url(repository, sibling.rfilename, revision=commit, endpoint=endpoint),
+        size=sibling.size,
+        sha256=sibling.lfs.sha256 if sibling.lfs else None,
+    )

@@ -1,0 +1,76 @@
+"""Stage 1 with SigLIP 2 in CLIP's place: each label's similarity stands for itself, by a sigmoid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import SiglipModel, SiglipProcessor
+
+from worker.pipeline.calibration import UNCALIBRATED
+from worker.pipeline.choosing import choose
+from worker.pipeline.classify import TEMPLATES, Classifier
+from worker.pipeline.encoding import Encode
+from worker.pipeline.hugging_face import pooled
+from worker.pipeline.images import pad_to_square
+from worker.pipeline.memory import memory_errors
+from worker.pipeline.results import Classification
+
+TEXT_TOKENS = 64
+"""SigLIP was trained on texts that are padded to this length, and knows no others."""
+
+
+class SiglipClassifier(Classifier):
+    """Scores every candidate against the whole picture. Threads may share it."""
+
+    def __init__(self, model: SiglipModel, processor: SiglipProcessor) -> None:
+        self._siglip = model.eval()
+        self._processor = processor
+        self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
+        self.encode: Encode = self._encode
+
+    @memory_errors()
+    @torch.inference_mode()
+    def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
+        """Rank `labels` (at least one) as names of the main object of an RGB picture.
+
+        Scores are the shares of the labels' sigmoid probabilities (Zhai et al., "Sigmoid Loss for Language Image
+        Pre-Training", 2023), so that they add up to 1 as CLIP's do.
+        """
+        probabilities = self.probabilities(image, labels)
+        # The softmax of logarithms gives the shares.
+        return choose(labels, probabilities.log().cpu().numpy(), np.empty(0), UNCALIBRATED)
+
+    @torch.inference_mode()
+    def probabilities(self, image: Image.Image, labels: Sequence[str]) -> torch.Tensor:
+        """Shape (n,), float64, 0 to 1: how well each label fits the picture, whatever the others are."""
+        similarities = self._text_features(labels) @ self._image_features(image)
+        logits = self._siglip.logit_scale.exp() * similarities + self._siglip.logit_bias
+        # In double precision: far from the picture all are next to nothing, and still have an order.
+        probabilities: torch.Tensor = logits.double().flatten().sigmoid()
+        return probabilities
+
+    def _image_features(self, image: Image.Image) -> torch.Tensor:
+        """Shape (d,), unit length."""
+        square = pad_to_square(image, self._fill)
+        inputs = self._processor(images=square, return_tensors="pt").to(self._siglip.device)
+        return _unit(self.encode(inputs["pixel_values"])[0])
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From (b, 3, s, s) normalised pixels to (b, d)."""
+        return pooled(self._siglip.get_image_features(pixel_values=pixels))
+
+    def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
+        """Shape (n, d), unit length: the mean over the templates of the unit features."""
+        # The training texts were in lower case.
+        prompts = [template.format(label).lower() for label in labels for template in TEMPLATES]
+        inputs = self._processor(
+            text=prompts, padding="max_length", max_length=TEXT_TOKENS, truncation=True, return_tensors="pt"
+        )
+        features = _unit(pooled(self._siglip.get_text_features(**inputs.to(self._siglip.device))))
+        return _unit(features.reshape(len(labels), len(TEMPLATES), -1).mean(1))
+
+
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    scaled: torch.Tensor = features / features.norm(dim=-1, keepdim=True)
+    return scaled
