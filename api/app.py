@@ -11,6 +11,7 @@ from api.body_limit import BodyLimit
 from api.changes import watching
 from api.introduction import DESCRIPTION, TAGS
 from api.pace import PaceKeeper
+from api.request_ids import RequestIds
 from api.request_metrics import RequestMetrics
 from api.routes import (
     batches,
@@ -26,6 +27,7 @@ from api.routes import (
     webhook_secrets,
 )
 from api.security_headers import SecurityHeaders
+from db import logs
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
@@ -42,6 +44,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     """Build the application from the process's settings."""
+    logs.configure()
     app = FastAPI(
         lifespan=_lifespan,
         title="mainmask",
@@ -66,4 +69,5 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics)
+    app.add_middleware(RequestIds)
     return app

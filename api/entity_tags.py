@@ -19,7 +19,7 @@ def etag(job: Job, outlook: Outlook | None = None) -> str:
     It changes, too, before the URLs in a document of now expire.
     """
     stages = [(stage.status, stage.attempts, stage.finished_at) for stage in job.stages]
-    period = int(time.time() / (settings().presigned_url_seconds / 2)) if job.outcome else 0
+    period = int(time.time() / (settings().presigned_url_seconds / 2))
     place = outlook.position if outlook else None
     state = repr((job.id, job.status, job.finished_at, stages, period, place))
     return f'W/"{hashlib.sha256(state.encode()).hexdigest()[:24]}"'

@@ -51,6 +51,15 @@ class ScopeMissing(MainmaskError):
         super().__init__(f"This takes a key with the scope {scope}.")
 
 
+class BatchTooLarge(MainmaskError):
+    """The batch alone has more jobs than its key may have in flight: waiting doesn't help."""
+
+    code = "batch-too-large"
+
+    def __init__(self, count: int, maximum: int) -> None:
+        super().__init__(f"The batch has {count} jobs to run, and this key may have {maximum} in flight: split it.")
+
+
 class QuotaExceeded(MainmaskError):
     """The key has used up what it may."""
 

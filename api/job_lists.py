@@ -1,24 +1,14 @@
 """What a list of jobs is asked, and how it answers."""
 
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.texts import Text
+from api.times import Time
 from db.documents import JobDocument
 from db.listing import JobFilter
 from db.states import JobStatus
-
-
-def _check_is_written_out(time: object) -> object:
-    if isinstance(time, str) and "-" not in time[1:]:
-        raise ValueError("a time is written like 2026-01-31T12:00:00Z")
-    return time
-
-
-# Pydantic takes seconds since 1970, too, which the schema doesn't say.
-Time = Annotated[AwareDatetime, BeforeValidator(_check_is_written_out)]
 
 
 class ListQuery(BaseModel):
@@ -37,7 +27,7 @@ class ListQuery(BaseModel):
         examples=["order", "order:7"],
     )
     before: UUID | None = Field(None, description="Only jobs older than this one: `next` of the page before.")
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many on a page.")
 
     def filter(self) -> JobFilter:
         """What the database is asked."""
@@ -52,5 +42,5 @@ class ListQuery(BaseModel):
 class JobPage(BaseModel):
     """Some jobs, the newest first."""
 
-    jobs: list[JobDocument]
+    jobs: list[JobDocument] = Field(description="As `GET /v1/jobs/{id}` gives them.")
     next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")

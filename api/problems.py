@@ -13,7 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
+from api import request_ids
 from api.errors import (
+    BatchTooLarge,
     BodyTooLarge,
     LengthRequired,
     MalformedBody,
@@ -23,6 +25,7 @@ from api.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from api.response_headers import documented
 from db.errors import (
     ArtifactNotFound,
     BatchNotFound,
@@ -52,6 +55,7 @@ MOST_ERRORS = 20
 STATUSES: dict[type[MainmaskError], HTTPStatus] = {
     ArtifactNotFound: HTTPStatus.NOT_FOUND,
     BatchNotFound: HTTPStatus.NOT_FOUND,
+    BatchTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     DeliveryNotFound: HTTPStatus.NOT_FOUND,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -99,18 +103,20 @@ SUBMISSION_ERRORS = (
 class FieldError(BaseModel):
     """One field of the request that isn't right."""
 
-    field: str
-    message: str
+    field: str = Field(description="Where it is in the request, with dots.", examples=["body.labels"])
+    message: str = Field(description="For people.", examples=["at most 100 labels are taken"])
 
 
 class Problem(BaseModel):
     """An RFC 9457 problem document."""
 
-    type: str = Field(description="A stable URI for the cause.")
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldError] | None = None
+    type: str = Field(
+        description="A stable URI for the cause; docs/errors.md lists all.", examples=[f"{TYPE_BASE}invalid-request"]
+    )
+    title: str = Field(description="The status in words.", examples=["Unprocessable Entity"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(description="What is wrong this time, for people.", examples=["body.labels: too many"])
+    errors: list[FieldError] | None = Field(None, description="Of an invalid request: which fields, at most twenty.")
 
 
 def problem_response(
@@ -131,13 +137,22 @@ def problem_response(
     )
 
 
+ERROR_HEADERS = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "Retry-After",
+    HTTPStatus.TOO_MANY_REQUESTS: "Retry-After",
+    HTTPStatus.UNAUTHORIZED: "WWW-Authenticate",
+}
+
+
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """What a route declares in the OpenAPI document for these errors."""
+    return {int(status): _response(status) for status in statuses}
+
+
+def _response(status: HTTPStatus) -> dict[str, Any]:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {
-        int(status): {"model": Problem, "description": status.phrase, "content": {"application/problem+json": schema}}
-        for status in statuses
-    }
+    found = {"model": Problem, "description": status.phrase, "content": {"application/problem+json": schema}}
+    return found | documented(ERROR_HEADERS[status]) if status in ERROR_HEADERS else found
 
 
 def install(app: FastAPI) -> None:
@@ -197,10 +212,17 @@ def _on_database(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _on_unexpected(_: Request, error: Exception) -> JSONResponse:
-    # Starlette logs the traceback after this answer; the caller is told nothing of the inside.
+def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The server logs the traceback after this answer; the caller is told nothing of the inside.
     del error
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server met an unexpected error.")
+    request_id = request.state.request_id
+    # This answer is Starlette's outermost: no middleware sees it.
+    return problem_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        f"The server met an unexpected error; its log has it under the request's id, {request_id}.",
+        headers={request_ids.HEADER: request_id},
+    )
 
 
 def _headers(error: MainmaskError, status: HTTPStatus) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from api.errors import BodyTooLarge, QuotaExceeded
+from api.errors import BatchTooLarge, BodyTooLarge, QuotaExceeded
 from api.rate_limits import rate_limits
 from db import load
 
@@ -40,9 +40,14 @@ class Quotas:
             raise QuotaExceeded(f"send {self.bytes_per_day} bytes a day", wait)
 
     def check_in_flight(self, session: Session, tenant: str, adding: int = 1) -> None:
-        """Whether the tenant may have so many jobs more. Until the transaction ends, nobody else finds out the same."""
+        """Whether the tenant may have so many jobs more; raises `BatchTooLarge` where it never may.
+
+        Until the transaction ends, nobody else finds out the same.
+        """
         if self.jobs_in_flight is None:
             return
+        if adding > self.jobs_in_flight:
+            raise BatchTooLarge(adding, self.jobs_in_flight)
         load.take_turns(session, tenant)
         if load.count_in_flight(session, tenant, at_most=self.jobs_in_flight) + adding > self.jobs_in_flight:
             raise QuotaExceeded(f"have {self.jobs_in_flight} jobs in flight", IN_FLIGHT_RETRY_SECONDS)

@@ -37,6 +37,11 @@ class Claim:
     token: int
     attempt: int
 
+    @property
+    def log_fields(self) -> dict[str, str | int]:
+        """What lines of the log about it say besides, as `extra` or bound."""
+        return {"job_id": str(self.job_id), "stage": str(self.name), "attempt": self.attempt}
+
 
 def take(session: Session, job_id: UUID, name: StageName, holder: Holder, *, suspect: bool) -> Claim | None:
     """Take a queued stage that is due, and count the attempt.

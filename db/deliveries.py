@@ -43,6 +43,12 @@ class Claim:
     batch_id: UUID | None
     happened_at: datetime
 
+    @property
+    def log_fields(self) -> dict[str, str | int]:
+        """What lines of the log about it say besides, as `extra` or bound."""
+        job = {} if self.job_id is None else {"job_id": str(self.job_id)}
+        return {"delivery_id": str(self.delivery_id), "attempt": self.attempt, **job}
+
 
 @dataclass(frozen=True)
 class Answered:

@@ -40,7 +40,7 @@ class ErrorDocument(BaseModel):
     """Why a stage or a job failed."""
 
     type: str = Field(examples=["invalid-image"], description="Stable code of the cause.")
-    message: str
+    message: str = Field(description="What is wrong, for people.", examples=["The image can't be read: it is empty."])
 
 
 class JobErrorDocument(ErrorDocument):
@@ -54,24 +54,24 @@ class ImageDocument(BaseModel):
 
     url: str | None = Field(description="Where it is fetched from; null when it came with the submission.")
     stored_url: str | None = Field(description="A presigned URL of the picture as it is stored.")
-    sha256: str | None
-    width: int | None
-    height: int | None
+    sha256: str | None = Field(description="Of the file, in hexadecimal.")
+    width: int | None = Field(description="In pixels.", examples=[900])
+    height: int | None = Field(description="In pixels.", examples=[600])
 
 
 class InputDocument(BaseModel):
     """What was submitted."""
 
     image: ImageDocument
-    description: str | None
-    labels: list[str] | None
+    description: str | None = Field(description="Null where labels came instead.", examples=["a cat on the sofa"])
+    labels: list[str] | None = Field(description="Null where a description came instead.", examples=[["cat", "sofa"]])
     instances: Instances
-    outputs: list[Artifact]
-    profile: str
+    outputs: list[Artifact] = Field(description="The pictures that were asked for.")
+    profile: str = Field(description="The models that go together.", examples=["base"])
     models: dict[StageName, str] | None = Field(description="Those that were asked for instead of the profile's.")
     priority: Priority
-    box_threshold: float | None
-    on_missing: OnMissing
+    box_threshold: float | None = Field(description="The least box score to take; null for the models' own rule.")
+    on_missing: OnMissing = Field(description="What to do where the chosen candidate isn't found.")
 
 
 class StageDocument(BaseModel):
@@ -79,7 +79,7 @@ class StageDocument(BaseModel):
 
     name: StageName
     status: StageStatus
-    attempts: int
+    attempts: int = Field(description="How many were begun; those that waited for room are none.")
     duration_ms: int | None = Field(description="Of the last attempt, from its claim to its end.")
     error: ErrorDocument | None = Field(description="Of the last attempt that failed.")
 
@@ -87,12 +87,13 @@ class StageDocument(BaseModel):
 class CandidateDocument(BaseModel):
     """A label and the probability, among the candidates, that it names the main object."""
 
-    label: str
-    score: float
+    label: str = Field(examples=["snowboard"], description="As it was given, or as the description names it.")
+    score: float = Field(description="The probability; all candidates' add up to 1.", examples=[0.97])
     fit: float | None = Field(
         None,
         description="The probability of this label among all that such a picture may show; null where the models "
         "aren't calibrated for it.",
+        examples=[0.31],
     )
 
 
@@ -117,33 +118,38 @@ class SearchDocument(BaseModel):
 class MaskDocument(BaseModel):
     """A mask in COCO's compressed run-length encoding, with SAM's own doubts about it."""
 
-    rle: dict[str, Any] = Field(examples=[{"size": [480, 640], "counts": "PXl02n>1N3N1"}])
+    rle: dict[str, Any] = Field(
+        description="`size` is height and width; pycocotools decodes it.",
+        examples=[{"size": [480, 640], "counts": "PXl02n>1N3N1"}],
+    )
     area: int = Field(description="In pixels.")
     box: list[float] = Field(description="The tight box around the mask: XYXY, right and bottom exclusive.")
-    predicted_iou: float
-    stability: float
+    predicted_iou: float = Field(description="SAM's own guess of the mask's IoU with the true one.", examples=[0.93])
+    stability: float = Field(description="The IoU of the masks that a higher and a lower threshold would give.")
 
 
 class InstanceDocument(BaseModel):
     """One instance of the main object, in pixels of the upright image."""
 
-    label: str
+    label: str = Field(description="Of the main object.", examples=["snowboard"])
     box: list[float] = Field(description="GroundingDINO's box: XYXY.")
-    box_score: float
+    box_score: float = Field(description="The detector's, from 0 to 1.", examples=[0.61])
     mask: MaskDocument
     polygons: list[list[float]] = Field(description="Outer outlines: [x1, y1, x2, y2, …], largest first.")
     mask_url: str | None = Field(description="A presigned URL; null where `outputs` didn't ask for it.")
-    cutout_url: str | None
-    overlay_url: str | None
+    cutout_url: str | None = Field(description="Of an RGBA PNG of the mask's box; null where it wasn't asked for.")
+    overlay_url: str | None = Field(
+        description="Of the picture with the mask in colour; null where it wasn't asked for."
+    )
 
 
 class ModelDocument(BaseModel):
     """Which weights ran a stage."""
 
     stage: StageName
-    name: str
-    revision: str
-    license: str
+    name: str = Field(description="As `GET /v1/models` lists it.", examples=["openai/clip-vit-base-patch32"])
+    revision: str = Field(description="The beginning of its weights' SHA-256.")
+    license: str = Field(description="SPDX identifier.", examples=["MIT"])
 
 
 class ResultDocument(BaseModel):
@@ -158,14 +164,14 @@ class ResultDocument(BaseModel):
         description="Nothing was found, and the picture seems to show something else than any of the candidates."
     )
     main_object: MainObjectDocument
-    candidates: list[CandidateDocument]
+    candidates: list[CandidateDocument] = Field(description="All of them, the best first.")
     candidate_source: CandidateSource = Field(description="Who named the candidates.")
     searched: list[SearchDocument] = Field(
         description="The candidates that were looked for: the best one and, with `on_missing: next`, those after it."
     )
     notes: list[str] = Field(description="What else should be known, such as a label of which only a part was read.")
-    instances: list[InstanceDocument]
-    models: list[ModelDocument]
+    instances: list[InstanceDocument] = Field(description="The best first; none where it wasn't found.")
+    models: list[ModelDocument] = Field(description="One a stage that ran.")
 
 
 class OutlookDocument(BaseModel):
@@ -178,31 +184,31 @@ class OutlookDocument(BaseModel):
 class JobDocument(BaseModel):
     """A job: what was submitted, where it stands, and its answer."""
 
-    id: UUID
+    id: UUID = Field(description="UUIDv7: in the order of submission.")
     status: JobStatus
-    created_at: datetime
-    finished_at: datetime | None
+    created_at: datetime = Field(description="When it was submitted.")
+    finished_at: datetime | None = Field(description="When it ended; null until then.")
     outlook: OutlookDocument | None = Field(
         description="Of a queued job that is asked for by its id; null in lists, in webhooks, and for all other jobs."
     )
     input: InputDocument
-    stages: list[StageDocument]
-    result: ResultDocument | None
-    error: JobErrorDocument | None
-    batch_id: UUID | None
+    stages: list[StageDocument] = Field(description="In the order in which they run.")
+    result: ResultDocument | None = Field(description="The answer; null unless the job has succeeded.")
+    error: JobErrorDocument | None = Field(description="Null unless the job has failed.")
+    batch_id: UUID | None = Field(description="The batch that it was submitted with.")
     reused_from: UUID | None = Field(description="The job whose answer to the same question this is.")
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = Field(description="Yours.", examples=[{"order": 7}])
 
 
 class BatchDocument(BaseModel):
     """A batch: how far its jobs are. List them by `GET /v1/jobs?batch_id=…`."""
 
-    id: UUID
-    created_at: datetime
+    id: UUID = Field(description="UUIDv7: in the order of submission.")
+    created_at: datetime = Field(description="When it was submitted.")
     finished_at: datetime | None = Field(description="When the last of its jobs ended.")
-    total: int
+    total: int = Field(description="How many jobs it has.")
     counts: dict[JobStatus, int] = Field(description="How many of its jobs are in each state.")
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = Field(description="Yours.", examples=[{"order": 7}])
 
 
 def batch_document(batch: Batch, counts: Mapping[JobStatus, int]) -> BatchDocument:

@@ -239,7 +239,7 @@ def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, *
         return False
     batches.job_ended(session, job_id)
     outbox.job_ended(session, job_id, target)
-    tallies.job_ended(session, target, ended.outcome, ended.finished_at - ended.created_at)
+    tallies.job_ended(session, job_id, target, ended.outcome, ended.finished_at - ended.created_at)
     return True
 
 

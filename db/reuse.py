@@ -78,6 +78,6 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     session.flush()
     outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
     tallies.job_accepted(session, job)
-    tallies.job_ended(session, JobStatus.SUCCEEDED, job.outcome, None)
+    tallies.job_ended(session, job.id, JobStatus.SUCCEEDED, job.outcome, None)
     session.refresh(job, ["finished_at"])
     return job

@@ -2,6 +2,7 @@
 
 import os
 import re
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +27,14 @@ CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 ADMIN_KEY = re.compile(r"[!-~]{20,}")
 """What fits into a header, and can't be guessed."""
+
+
+class LogFormat(StrEnum):
+    """How lines of the log look."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
 
 
 def default_models_dir() -> Path:
@@ -103,6 +112,8 @@ class Settings(BaseSettings):
     worker_ready_file: Path | None = None
     """Touched once the models are loaded and the worker consumes: for supervisors and readiness probes."""
 
+    log_format: LogFormat = LogFormat.AUTO
+    """`json`, `console`, or `auto`: for the console where standard error is one, else JSON."""
     metrics_token: SecretStr | None = None
     """What `/metrics` asks for as a bearer token, here and in the workers. Empty is none: whoever gets there reads."""
     metrics_port: Port | None = None

@@ -1,6 +1,8 @@
-"""What becomes of jobs and their stages, counted for the metrics once it is committed."""
+"""What becomes of jobs and their stages: counted for the metrics, and the jobs' in the log, once it is committed."""
 
+import logging
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -9,6 +11,8 @@ from db.commits import after_commit
 from db.errors import WorkerLost
 from db.models import JSON, Job
 from db.states import DeliveryStatus, JobStatus, Outcome, StageName, StageStatus
+
+logger = logging.getLogger(__name__)
 
 NONE = "none"
 LOST = "lost"
@@ -19,6 +23,7 @@ RETRYING = "retrying"
 def job_accepted(session: Session, job: Job) -> None:
     """One job more."""
     after_commit(session, metrics.JOBS_ACCEPTED.labels(_way(job)).inc)
+    _tell(session, job.id, "accepted")
 
 
 def _way(job: Job) -> str:
@@ -29,11 +34,18 @@ def _way(job: Job) -> str:
     return "upload" if job.image_sha256 is None else "request"
 
 
-def job_ended(session: Session, status: JobStatus, outcome: Outcome | None, age: timedelta | None) -> None:
+def job_ended(
+    session: Session, job_id: UUID, status: JobStatus, outcome: Outcome | None, age: timedelta | None
+) -> None:
     """`age` is what it took since the job was accepted; None where no stage ran for it."""
     after_commit(session, metrics.JOBS_FINISHED.labels(status, outcome or NONE).inc)
     if age is not None and status is not JobStatus.CANCELED:
         after_commit(session, lambda: metrics.JOB_DURATION.observe(age.total_seconds()))
+    _tell(session, job_id, f"{status}, {outcome}" if outcome else str(status))
+
+
+def _tell(session: Session, job_id: UUID, what: str) -> None:
+    after_commit(session, lambda: logger.info("job %s: %s", job_id, what, extra={"job_id": str(job_id)}))
 
 
 def stage_begun(session: Session, stage: StageName) -> None:

@@ -13,7 +13,7 @@ from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
 from db.settings import settings
-from worker import metrics_server
+from worker import observability
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def load_models(**_: Any) -> None:
     """Load before the first message is taken: a worker without its models takes no jobs."""
     # Models are pulled beforehand: no library may ask the network for one, now or later.
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # Imported here: Flower loads this module too, and needs no torch.
+    # Imported here: `celery inspect` loads this module too, and needs no torch.
     from worker import gpu_memory  # noqa: PLC0415
     from worker.runtime import runtime  # noqa: PLC0415
 
@@ -63,7 +63,9 @@ def _hand_back_and_end() -> None:
 
     returned = runtime().leases.hand_back()
     for claim in returned:
-        logger.warning("%s of job %s is handed back: this worker stops", claim.name, claim.job_id)
+        logger.warning(
+            "%s of job %s is handed back: this worker stops", claim.name, claim.job_id, extra=claim.log_fields
+        )
     messages.send_all((claim.name, claim.job_id, 0) for claim in returned)
     logging.shutdown()
     os._exit(0)
@@ -75,7 +77,7 @@ def withdraw_ready(**_: Any) -> None:
         path.unlink(missing_ok=True)
 
 
-worker_init.connect(metrics_server.start)
+observability.install()
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
 worker_shutting_down.connect(limit_shutdown)

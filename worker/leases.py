@@ -90,6 +90,7 @@ class Leases:
                     claim.job_id,
                     POLICIES[claim.name].deadline_seconds,
                     HUNG_EXIT_CODE,
+                    extra=claim.log_fields,
                 )
                 self._end()
         try:
@@ -106,7 +107,12 @@ class Leases:
             # Elsewhere: should Redis be away, too, the renewals must not wait for it.
             threading.Thread(target=_send_again, args=[returned], name="handed-back", daemon=True).start()
         for claim in started.keys() - kept:
-            logger.warning("%s of job %s was taken over: its result will be refused", claim.name, claim.job_id)
+            logger.warning(
+                "%s of job %s was taken over: its result will be refused",
+                claim.name,
+                claim.job_id,
+                extra=claim.log_fields,
+            )
 
     def _look_after(self) -> None:
         while not self._stopping.wait(self._lease_seconds / RENEWALS_PER_LEASE):
@@ -115,5 +121,7 @@ class Leases:
 
 def _send_again(returned: list[Claim]) -> None:
     for claim in returned:
-        logger.warning("%s of job %s is handed back: its run met an outage", claim.name, claim.job_id)
+        logger.warning(
+            "%s of job %s is handed back: its run met an outage", claim.name, claim.job_id, extra=claim.log_fields
+        )
     messages.send_all((claim.name, claim.job_id, 0) for claim in returned)

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
-from celery.signals import worker_init
-
 from db.lines import Limits
 from db.messages import celery_app
 from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
-from worker import metrics_server, sweep
+from worker import observability, sweep
 from worker.leases import RENEWALS_PER_LEASE
 
 logger = logging.getLogger(__name__)
@@ -29,6 +27,7 @@ SETTLED_AFTER = timedelta(hours=1)
 
 app = celery_app(settings())
 app.conf.task_default_queue = QUEUE
+app.conf.task_send_sent_event = False
 app.conf.beat_schedule = {
     "sweep": {
         "task": "sweep",
@@ -94,5 +93,6 @@ def run_orphans() -> None:
 
 
 for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():
-    app.task(without_database(run), name=name)
-worker_init.connect(metrics_server.start)
+    # Without events: Flower would show little else than sweeps.
+    app.task(without_database(run), name=name, send_events=False)
+observability.install()

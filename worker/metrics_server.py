@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def start(**_: Any) -> WSGIServer | None:
+def start() -> WSGIServer | None:
     """Serve the metrics where the settings say, in a thread; None where they say nothing, or the port is taken.
 
     A taken port ends no process: that its metrics are missing is seen where they are collected.

@@ -62,7 +62,13 @@ def take_over(sessions: sessionmaker[Session], watch: Watch) -> int:
             elif claims.fail(session, claim, document):
                 jobs.fail(session, claim.job_id, claim.name, document)
     for claim in expired:
-        logger.warning("%s of job %s: its worker was lost at attempt %d", claim.name, claim.job_id, claim.attempt)
+        logger.warning(
+            "%s of job %s: its worker was lost at attempt %d",
+            claim.name,
+            claim.job_id,
+            claim.attempt,
+            extra=claim.log_fields,
+        )
     messages.send_all((claim.name, claim.job_id, 0) for claim in again)
     return len(expired)
 
@@ -86,7 +92,12 @@ def _resend_stage(sessions: sessionmaker[Session], silence: timedelta, name: Sta
         missing = sweep.due_count(session, name) - waiting
         lost = sweep.mark_resent(session, name, silence, min(missing, BATCH)) if missing > 0 else []
     for job_id, _ in lost:
-        logger.warning("%s of job %s: its message seems lost, and is sent again", name, job_id)
+        logger.warning(
+            "%s of job %s: its message seems lost, and is sent again",
+            name,
+            job_id,
+            extra={"job_id": str(job_id), "stage": str(name)},
+        )
     messages.send_all((name, job_id, priority) for job_id, priority in lost)
     return len(lost)
 

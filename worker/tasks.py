@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task
+from structlog.contextvars import bind_contextvars
 
 from db import claims, jobs, messages
 from db.claims import Claim
@@ -66,6 +67,7 @@ def take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
 
 def _run(task: Task, claim: Claim) -> None:
     """The work, between two short transactions; the lease is renewed for as long as it takes."""
+    bind_contextvars(**claim.log_fields)
     try:
         with runtime().leases.held(claim):
             saved, output = _work(task, claim)

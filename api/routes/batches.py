@@ -1,7 +1,6 @@
 """Submit many jobs in one call, and ask for them together."""
 
 from http import HTTPStatus
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +12,9 @@ from api.callers import Caller, CallerOf
 from api.errors import UnsupportedMediaType
 from api.guards import needs
 from api.idempotency import IdempotencyKey
+from api.ids import BatchId
 from api.problems import SUBMISSION_ERRORS, responses
+from api.response_headers import documented
 from api.submissions import parse_json
 from db import batches
 from db.api_keys import Scope
@@ -36,7 +37,10 @@ REQUEST_BODY = {
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     response_model=BatchDocument,
     openapi_extra=REQUEST_BODY,
-    responses=responses(*SUBMISSION_ERRORS),
+    responses={
+        HTTPStatus.ACCEPTED: documented("Location", "Idempotent-Replayed"),
+        **responses(*SUBMISSION_ERRORS),
+    },
 )
 async def submit_batch(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
     """Submit up to some hundred jobs: all are accepted, or none, and errors say which one they are about."""
@@ -57,7 +61,7 @@ def _accept(caller: Caller, body: bytes, key: str | None) -> Accepted:
     dependencies=[needs(Scope.JOBS_READ)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def get_batch(batch_id: UUID, caller: CallerOf) -> BatchDocument:
+def get_batch(batch_id: BatchId, caller: CallerOf) -> BatchDocument:
     """How far the batch's jobs are."""
     with session_factory()() as session:
         batch = batches.find(session, caller.tenant, batch_id)

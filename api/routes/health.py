@@ -19,7 +19,9 @@ class Readiness(BaseModel):
 
     ready: bool = Field(description="Jobs are accepted.")
     degraded: bool = Field(description="Jobs are accepted, but don't run until Redis is back.")
-    checks: dict[str, bool]
+    checks: dict[str, bool] = Field(
+        description="Which answers.", examples=[{"database": True, "storage": True, "redis": True}]
+    )
 
 
 @router.get("/healthz")

@@ -18,9 +18,11 @@ from api.entity_tags import IfNoneMatch, etag, matches
 from api.event_stream import stream
 from api.guards import needs
 from api.idempotency import IdempotencyKey
+from api.ids import JobId
 from api.job_lists import JobPage, ListQuery
 from api.pace import PaceKeeper
 from api.problems import SUBMISSION_ERRORS, responses
+from api.response_headers import documented
 from api.submissions import JsonSubmission, MultipartSubmission, reading
 from api.waiting import Prefer, ended, find, wait_seconds
 from db import fairness, jobs, listing, messages
@@ -68,7 +70,12 @@ REQUEST_BODY = {
     response_model=JobDocument,
     openapi_extra=REQUEST_BODY,
     responses={
-        HTTPStatus.OK: {"model": JobDocument, "description": "Answered at once, with an earlier job's result."},
+        HTTPStatus.OK: {
+            "model": JobDocument,
+            "description": "The job has ended: by an earlier job's result, or within the time of `Prefer: wait`.",
+            **documented("Location", "Idempotent-Replayed", "Preference-Applied"),
+        },
+        HTTPStatus.ACCEPTED: documented("Location", "Idempotent-Replayed", "Preference-Applied"),
         **responses(*SUBMISSION_ERRORS),
     },
 )
@@ -111,7 +118,7 @@ def list_jobs(caller: CallerOf, wanted: Annotated[ListQuery, Query()]) -> JobPag
 
 
 @router.post("/{job_id}/cancel", dependencies=[needs(Scope.JOBS_WRITE)], responses=responses(*CHANGE_ERRORS))
-def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
+def cancel_job(job_id: JobId, caller: CallerOf) -> JobDocument:
     """End the job now. A stage that runs is not interrupted, but its result is dropped."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -128,7 +135,7 @@ def cancel_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
     responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
 )
-def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
+def retry_job(job_id: JobId, caller: CallerOf) -> JobDocument:
     """Start a failed job again at the stage that failed; the earlier stages' results stay."""
     with session_factory().begin() as session:
         wanted = jobs.find(session, caller.tenant, job_id).priority
@@ -150,7 +157,7 @@ def retry_job(job_id: UUID, caller: CallerOf) -> JobDocument:
     dependencies=[needs(Scope.JOBS_WRITE)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def delete_job(job_id: UUID, caller: CallerOf) -> None:
+def delete_job(job_id: JobId, caller: CallerOf) -> None:
     """Remove the job with its image and masks; one that hasn't ended is canceled first."""
     with session_factory().begin() as session:
         jobs.find(session, caller.tenant, job_id)
@@ -166,12 +173,16 @@ def delete_job(job_id: UUID, caller: CallerOf) -> None:
     dependencies=[needs(Scope.JOBS_READ)],
     response_model=JobDocument,
     responses={
-        HTTPStatus.NOT_MODIFIED: {"description": "The job is as the `ETag` in `If-None-Match` says."},
+        HTTPStatus.OK: documented("ETag", "Preference-Applied", "Retry-After"),
+        HTTPStatus.NOT_MODIFIED: {
+            "description": "The job is as the `ETag` in `If-None-Match` says.",
+            **documented("ETag", "Preference-Applied", "Retry-After"),
+        },
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
 async def get_job(
-    job_id: UUID, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
+    job_id: JobId, request: Request, caller: CallerOf, prefer: Prefer = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The job as it stands; `result` is there once it has succeeded. With `Prefer: wait=N` it waits for the end."""
     seconds = wait_seconds(prefer)
@@ -204,7 +215,7 @@ def _outlook(job: Job, pace: PaceKeeper) -> Outlook | None:
         **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def follow_job(job_id: UUID, request: Request, caller: CallerOf, last_event_id: LastEventId = None) -> Response:
+async def follow_job(job_id: JobId, request: Request, caller: CallerOf, last_event_id: LastEventId = None) -> Response:
     """Each change of the job's stages as a server-sent event, from its beginning to its end.
 
     The last event, `job.succeeded`, `job.failed` or `job.canceled`, carries the job's document. With `Last-Event-ID`
@@ -232,10 +243,13 @@ def _redirect_to(artifact: Artifact) -> None:
         status_code=HTTPStatus.TEMPORARY_REDIRECT,
         response_class=RedirectResponse,
         dependencies=[needs(Scope.JOBS_READ)],
-        responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        responses={
+            HTTPStatus.TEMPORARY_REDIRECT: documented("Location"),
+            **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        },
     )
     def fetch(
-        job_id: UUID,
+        job_id: JobId,
         caller: CallerOf,
         instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
     ) -> str:

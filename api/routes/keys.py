@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.credentials import Credentials
 from api.guards import GuardedRoute, needs
+from api.ids import KeyId
 from api.known_keys import known_keys
 from api.problems import responses
 from db import api_keys
@@ -50,8 +51,10 @@ class KeyFields(BaseModel):
         description="Whose jobs the key sees. Keys of one tenant see the same. Left out, it is made of the name.",
         examples=["the-shop-s-back-end"],
     )
-    scopes: list[Scope] = Field([Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1)
-    requests_per_minute: RequestsPerMinute | None = None
+    scopes: list[Scope] = Field(
+        [Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1, description="What may be done with it."
+    )
+    requests_per_minute: RequestsPerMinute | None = Field(None, description="More are answered 429.")
     jobs_in_flight: JobsInFlight | None = Field(None, description="How many of its tenant's jobs may not have ended.")
     bytes_per_day: BytesPerDay | None = Field(None, description="Of submissions, and the uploads they name.")
 
@@ -65,10 +68,10 @@ class NewKey(KeyFields):
 class KeyDocument(KeyFields):
     """A key, without its secret."""
 
-    id: UUID
-    tenant: str
-    created_at: datetime
-    revoked_at: datetime | None
+    id: UUID = Field(description="To revoke it by. It is part of the key, and no secret.")
+    tenant: str = Field(description="Whose jobs the key sees.", examples=["the-shop-s-back-end"])
+    created_at: datetime = Field(description="When it was made.")
+    revoked_at: datetime | None = Field(description="Since when it is refused; null while it is good.")
 
 
 class CreatedKeyDocument(KeyDocument):
@@ -80,7 +83,7 @@ class CreatedKeyDocument(KeyDocument):
 class KeyPage(BaseModel):
     """Some keys, the newest first."""
 
-    keys: list[KeyDocument]
+    keys: list[KeyDocument] = Field(description="The revoked ones, too.")
     next: UUID | None = Field(description="Send it as `before` for the next page; null on the last.")
 
 
@@ -113,7 +116,7 @@ def create_key(new: NewKey, response: Response) -> CreatedKeyDocument:
 @router.get("", dependencies=[needs(Scope.ADMIN)], responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY))
 def list_keys(
     before: Annotated[UUID | None, Query(description="Only keys older than this one.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many on a page.")] = 20,
 ) -> KeyPage:
     """All tenants' keys, the newest first, the revoked ones too."""
     with session_factory()() as session:
@@ -128,7 +131,7 @@ def list_keys(
     dependencies=[needs(Scope.ADMIN)],
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def revoke_key(key_id: UUID) -> None:
+def revoke_key(key_id: KeyId) -> None:
     """End the key, within seconds everywhere. Its tenant's jobs stay, and so does its place in the list."""
     with session_factory().begin() as session:
         api_keys.revoke(session, key_id)

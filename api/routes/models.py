@@ -19,15 +19,15 @@ router = APIRouter(prefix="/v1/models", tags=["models"], route_class=GuardedRout
 class ModelDetails(BaseModel):
     """One model of the table."""
 
-    name: str
+    name: str = Field(description="What a job's `models` calls it.", examples=["google/owlv2-base-patch16-ensemble"])
     stage: StageName
     kind: str = Field(description="The model's class.")
     source: str = Field(description="Where its files come from.")
-    license: str
+    license: str = Field(description="SPDX identifier.", examples=["Apache-2.0"])
     commercial_use: bool = Field(description="Whether the licence allows it.")
-    parameters: int
+    parameters: int = Field(description="How many weights it has.")
     input_pixels: int = Field(description="The longer side of what it looks at.")
-    remark: str
+    remark: str = Field(description="What else is worth knowing; often empty.")
     default: bool = Field(description="It answers here where a job names no other one.")
     lent: bool = Field(description="A job may name it in `models`.")
     ready: bool = Field(description="A worker has it, whole.")
@@ -37,9 +37,9 @@ class ModelDetails(BaseModel):
 class ModelTable(BaseModel):
     """All models that mainmask knows, and what this service makes of them."""
 
-    profile: str
+    profile: str = Field(description="The one that answers here.")
     profiles: dict[str, dict[StageName, str]] = Field(description="The models that go together, by stage.")
-    models: list[ModelDetails]
+    models: list[ModelDetails] = Field(description="All that there are, offered here or not.")
 
 
 @router.get("", dependencies=[needs(Scope.JOBS_READ)])

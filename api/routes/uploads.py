@@ -26,7 +26,7 @@ class UploadDocument(BaseModel):
 
     id: UUID = Field(description="Submit it as `upload_id`, as often as you like until it expires.")
     url: str = Field(description="PUT the file here, as it is; no other header is needed.")
-    expires_at: datetime
+    expires_at: datetime = Field(description="Until then it can be put and submitted.")
 
 
 @router.post(

@@ -25,16 +25,16 @@ GUARDS = [needs(Scope.JOBS_WRITE)]
 class SecretDocument(BaseModel):
     """One signing secret."""
 
-    id: UUID
+    id: UUID = Field(description="No secret.")
     secret: str = Field(description="As the Standard Webhooks libraries take it.", examples=["whsec_C2FVsBQIhrscChlQ"])
-    created_at: datetime
+    created_at: datetime = Field(description="Since when it signs.")
     expires_at: datetime | None = Field(description="Until when it signs; null for the newest one.")
 
 
 class SecretList(BaseModel):
     """All secrets that sign now, the newest first: one, or two for a time after a rotation."""
 
-    secrets: list[SecretDocument]
+    secrets: list[SecretDocument] = Field(description="Each webhook is signed with all of them.")
 
 
 @router.get("", dependencies=GUARDS, responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))

@@ -1,5 +1,6 @@
 """Mainmask's own processes: the migrations, the API, the workers, webhooks, beat and Flower."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ WORKER_CONCURRENCY = 4
 QUEUES = "classify,detect,segment"
 WEBHOOK_CONCURRENCY = 32
 """Attempts to deliver webhooks at once; they wait for receivers, and cost next to nothing."""
+FLOWER = {"FLOWER_READ_ONLY": "true", "FLOWER_PERSISTENT": "true", "FLOWER_STATE_SAVE_INTERVAL": "60000"}
+"""Flower's own variables, unless the user's environment has others; with these it shows, and does nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Services:
         options = [f"--concurrency={WORKER_CONCURRENCY}", f"--queues={QUEUES}", "--pool=threads", "--events"]
         return Program(
             name="worker",
-            command=_python("celery", "--app=worker.app", "worker", "--loglevel=INFO", *options),
+            command=_python("celery", "--quiet", "--app=worker.app", "worker", "--loglevel=INFO", *options),
             environment={**self.environment, "MAINMASK_WORKER_READY_FILE": str(ready_file.resolve())},
             prepare=lambda: ready_file.unlink(missing_ok=True),
             is_ready=ready_file.exists,
@@ -48,18 +51,18 @@ class Services:
     def maintenance(self) -> Program:
         """The worker that takes over what others have left; apart from them, so that it can act when they can't."""
         options = ["--concurrency=1", "--queues=maintenance", "--pool=threads", "--hostname=maintenance@%h"]
-        arguments = ["celery", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
+        arguments = ["celery", "--quiet", "--app=worker.maintenance", "worker", "--loglevel=WARNING", *options]
         return self._program("maintenance", arguments, ready=lambda: True)
 
     def webhooks(self) -> Program:
         """The worker that delivers webhooks; apart from the others, because receivers may be slow."""
         options = [f"--concurrency={WEBHOOK_CONCURRENCY}", "--queues=webhooks", "--pool=threads"]
-        arguments = ["celery", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
+        arguments = ["celery", "--quiet", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
         return self._program("webhooks", [*arguments, "--hostname=webhooks@%h"], ready=lambda: True)
 
     def beat(self, schedule_file: Path) -> Program:
         """Tells the maintenance worker when it is time."""
-        arguments = ["celery", "--app=worker.maintenance", "beat", f"--schedule={schedule_file.resolve()}"]
+        arguments = ["celery", "--quiet", "--app=worker.maintenance", "beat", f"--schedule={schedule_file.resolve()}"]
         # Its schedule may be half-written by one that was killed; it holds nothing that can't be lost.
         return Program(
             name="beat",
@@ -69,15 +72,16 @@ class Services:
             is_ready=lambda: True,
         )
 
-    def flower(self, port: int) -> Program:
-        """The page that shows what the worker does."""
-        # It watches events alone: without our application it neither imports torch nor needs the models.
-        arguments = ["celery", "flower", f"--address={LOOPBACK}", f"--port={port}"]
-        environment = {**self.environment, "CELERY_BROKER_URL": self.environment["MAINMASK_REDIS_URL"]}
+    def flower(self, port: int, folder: Path) -> Program:
+        """The page that shows what the worker does; it keeps what it has seen in the folder."""
+        arguments = ["celery", "--app=worker.flower", "flower", f"--address={LOOPBACK}", f"--port={port}"]
+        options = {**FLOWER, "FLOWER_DB": str(folder.resolve() / "flower")}
+        own = {name: os.environ.get(name, value) for name, value in options.items()}
         return Program(
             name="flower",
             command=_python(*arguments),
-            environment=environment,
+            environment={**self.environment, **own},
+            prepare=lambda: folder.mkdir(mode=0o700, exist_ok=True),
             is_ready=lambda: _answers(f"http://{LOOPBACK}:{port}/healthcheck"),
         )
 

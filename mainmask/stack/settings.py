@@ -20,5 +20,7 @@ def settings(postgres: Postgres, redis: Redis, s3: S3) -> dict[str, str]:
         "MAINMASK_S3_SECRET_ACCESS_KEY": s3.secret_access_key,
         "MAINMASK_S3_BUCKET": s3.bucket,
         "MAINMASK_S3_REGION": s3.region,
+        # Who runs this stack reads its logs; machines don't.
+        "MAINMASK_LOG_FORMAT": os.environ.get("MAINMASK_LOG_FORMAT", "console"),
         "MAINMASK_AUTH": os.environ.get("MAINMASK_AUTH", "false"),
     }

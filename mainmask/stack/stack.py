@@ -86,7 +86,7 @@ class Stack:
             services.maintenance(),
             services.webhooks(),
             services.beat(self._folder / "run" / "beat-schedule"),
-            services.flower(flower_port),
+            services.flower(flower_port, self._folder / "flower"),
         )
 
     def _servers(self) -> tuple[Postgres, Redis, S3]:

@@ -118,6 +118,34 @@ def test_a_delivery_is_made_again(client: TestClient, picture: bytes) -> None:
     assert client.post(f"/v1/deliveries/{delivery['id']}/redeliver").json()["status"] == "pending"
 
 
+def test_deliveries_are_listed_by_what_became_of_them(client: TestClient, stranger: TestClient, picture: bytes) -> None:
+    """The newest first, page by page, by state, event, URL and time; each tenant's own alone."""
+    url = f"{URL}/{uuid7()}"
+    ids = [listed(client, f"/v1/jobs/{canceled(client, picture, webhook_url=url)}")[0]["id"] for _ in range(3)]
+    attempt(ids[1], Answered(1, 500, "no"), Step(DeliveryStatus.FAILED, reason="tried nine times"))
+
+    def found(**query: Any) -> list[str]:
+        answer = client.get("/v1/deliveries", params={"url": url} | query)
+        assert answer.status_code == 200
+        return [delivery["id"] for delivery in answer.json()["deliveries"]]
+
+    assert found() == ids[::-1]
+    assert found(status="failed") == [ids[1]]
+    assert found(event="job.succeeded") == []
+    assert found(event="job.canceled") == ids[::-1]
+    middle = client.get(f"/v1/deliveries/{ids[1]}").json()["created_at"]
+    assert ids[2] in found(created_after=middle)
+    assert ids[0] in found(created_before=middle)
+    first = client.get("/v1/deliveries", params={"url": url, "limit": 2}).json()
+    assert [delivery["id"] for delivery in first["deliveries"]] == ids[:0:-1]
+    assert first["deliveries"][1]["attempts"][0]["status_code"] == 500
+    rest = client.get("/v1/deliveries", params={"url": url, "before": first["next"]}).json()
+    assert ([delivery["id"] for delivery in rest["deliveries"]], rest["next"]) == (ids[:1], None)
+    assert stranger.get("/v1/deliveries").json() == {"deliveries": [], "next": None}
+    for wrong in ({"status": "lost"}, {"limit": 0}, {"before": "x"}, {"nonsense": 1}, {"created_after": "1"}):
+        assert client.get("/v1/deliveries", params=wrong).status_code == 422
+
+
 def test_deliveries_are_their_tenants_own(client: TestClient, stranger: TestClient, picture: bytes) -> None:
     """Another's is as if it weren't there, and so is one that isn't."""
     job_id = canceled(client, picture)

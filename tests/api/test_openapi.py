@@ -42,6 +42,28 @@ def test_the_openapi_document_is_whole(client: TestClient) -> None:
             target = target[step]
 
 
+def test_all_that_is_sent_and_answered_is_described(client: TestClient) -> None:
+    """Every field of every body, by itself or by the type it has; every parameter; every header that we answer."""
+    document = client.get("/openapi.json").json()
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name
+        for field, property_ in schema.get("properties", {}).items():
+            assert "$ref" in property_ or property_.get("description"), f"{name}.{field}"
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            for parameter in operation.get("parameters", []):
+                assert parameter.get("description"), (method, path, parameter["name"])
+            waits = {
+                status
+                for status, answer in operation["responses"].items()
+                if "Retry-After" in answer.get("headers", {})
+            }
+            if path.startswith("/v1/"):
+                assert waits >= set(operation["responses"]) & {"429", "503"}, (method, path)
+
+
 @pytest.fixture
 def url(keys_are_on: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The running service, on a port of its own; it waits for no job, because none will end."""

@@ -170,6 +170,17 @@ def failed(client: TestClient, picture: bytes, caller: Headers) -> str:
     return job_id
 
 
+def test_a_batch_that_could_never_be_in_flight_is_told_so(client: TestClient, picture: bytes) -> None:
+    """422 and no time to wait: it would be refused for ever. Nothing of it is kept."""
+    caller = new_caller(client, jobs_in_flight=2)
+    one = {"image_base64": base64.b64encode(picture).decode(), "labels": ["cat"]}
+    refused = client.post("/v1/batches", json={"jobs": [one] * 3}, headers=caller)
+    assert (refused.status_code, code_of(refused.json())) == (422, "batch-too-large")
+    assert "retry-after" not in refused.headers
+    assert client.get("/v1/jobs", headers=caller).json()["jobs"] == []
+    assert client.post("/v1/batches", json={"jobs": [one] * 2}, headers=caller).status_code == 202
+
+
 def test_a_retry_is_a_job_in_flight(client: TestClient, picture: bytes) -> None:
     """A failed job comes back only where there is room for it, also of a crowd."""
     caller = new_caller(client, jobs_in_flight=2)

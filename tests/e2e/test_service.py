@@ -82,11 +82,19 @@ def test_what_is_no_picture_is_refused_at_the_door(client: Client, data: bytes) 
 
 
 def test_flower_shows_each_stage_as_a_task(client: Client, stack: Stack) -> None:
-    """After a job, Flower lists its three tasks as succeeded, each with the job's id."""
+    """After a job, Flower lists its three tasks as succeeded, each with the job's id; sweeps don't drown them."""
     job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE, reuse=False)
     tasks = httpx.get(f"{stack.flower_url}/api/tasks").raise_for_status().json()
     states = {task["name"]: task["state"] for task_id, task in tasks.items() if job.id in task_id}
     assert states == {"classify": "SUCCESS", "detect": "SUCCESS", "segment": "SUCCESS"}
+    assert "sweep" not in {task["name"] for task in tasks.values()}
+
+
+def test_flower_changes_nothing(stack: Stack) -> None:
+    """Nobody who gets there may stop a worker or send a task."""
+    for action in ("worker/shutdown/celery@here", "task/send-task/sweep", "task/revoke/classify-1"):
+        answer = httpx.post(f"{stack.flower_url}/api/{action}", json={"args": []}, trust_env=False)
+        assert answer.status_code == 403, action
 
 
 def test_the_same_question_is_answered_at_once(client: Client) -> None:

@@ -9,14 +9,12 @@ from functools import lru_cache
 from threading import BoundedSemaphore
 from uuid import UUID
 
-from celery.signals import worker_init
-
 from db.lines import Limits
 from db.messages import DELIVER, celery_app
 from db.session import OUTAGES, session_factory
 from db.settings import settings
 from db.storage import object_store
-from worker import metrics_server
+from worker import observability
 from worker.outgoing.client import OutgoingClient
 from worker.outgoing.rules import Rules
 from worker.webhooks.deliverer import Deliverer
@@ -50,4 +48,4 @@ def deliver(delivery_id: str) -> None:
 
 
 app.task(deliver, name=DELIVER)
-worker_init.connect(metrics_server.start)
+observability.install()

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
+from structlog.contextvars import bind_contextvars
 
 from db import deliveries, lines, messages, signing
 from db.deliveries import Answered, Claim, Step
@@ -47,6 +48,7 @@ class Deliverer:
         if claim is None:
             logger.info("delivery %s is not due, or waits in line: nothing to do", delivery_id)
             return
+        bind_contextvars(**claim.log_fields)
         try:
             with self._room(claim):
                 answered, step = self._attempt(claim)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -210,8 +210,13 @@ def build(name: str, *, small: bool) -> Any:
     return model
 
 
-def publish(name: str, root: Path, *, small: bool = True) -> Checkpoint:
-    """Write the checkpoint as its publisher does into its folder under `root`, with the sums that a pull leaves."""
+def publish(
+    name: str, root: Path, *, small: bool = True, weights: Mapping[str, torch.Tensor] | None = None
+) -> Checkpoint:
+    """Write the checkpoint as its publisher does into its folder under `root`, with the sums that a pull leaves.
+
+    Its weights are random, or the given ones, which are those of a model of the hub's.
+    """
     checkpoint = CHECKPOINTS[name]
     folder = ModelFolder(root).of(checkpoint)
     folder.mkdir(parents=True)
@@ -219,11 +224,14 @@ def publish(name: str, root: Path, *, small: bool = True) -> Checkpoint:
         if small:
             raise ValueError("the authors' .pth files have published sizes alone")
         torch.manual_seed(0)
-        weights = sam_model_registry[str(checkpoint.sam_size)]().state_dict()
-        torch.save(weights, folder / checkpoint.source.url.rpartition("/")[2])
+        original = sam_model_registry[str(checkpoint.sam_size)]()
+        torch.save(original.state_dict(), folder / checkpoint.source.url.rpartition("/")[2])
     else:
         assert not isinstance(checkpoint.source, Bundled)
-        build(name, small=small).save_pretrained(folder)
+        model = build(name, small=small)
+        if weights is not None:
+            model.load_state_dict(weights)
+        model.save_pretrained(folder)
         side = DETECTOR_SIDE if "grounding" in checkpoint.kind else SIDE
         PROCESSORS[checkpoint.kind.value](folder, side if small else checkpoint.input_pixels)
     write_sums(folder)

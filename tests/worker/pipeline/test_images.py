@@ -51,6 +51,8 @@ def colour_at(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
         (two_halves("RGB", "black", "white"), "WEBP"),
         (two_halves("RGB", "black", "white"), "BMP"),
         (two_halves("L", 0, 255), "GIF"),
+        (two_halves("RGB", "black", "white"), "AVIF"),
+        (two_halves("RGB", "black", "white"), "HEIF"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.mode,
 )

@@ -1,0 +1,164 @@
+"""The same random weights in our adapters and in the publishers' own code give the same answers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from segment_anything import SamPredictor, sam_model_registry
+from torchvision.ops import clip_boxes_to_image
+from transformers import SamConfig, SamImageProcessor, SamModel, pipeline
+
+from tests.worker.pipeline.originals import (
+    SMALL,
+    HqPredictor,
+    in_transformers_words,
+    original_hq_sam,
+    original_sam,
+)
+from tests.worker.pipeline.published import ARCHITECTURES, SIDE, publish, small_sam
+from worker.evaluation.measures import mask_iou
+from worker.pipeline import classify, siglip
+from worker.pipeline.box_selection import SHORTEST_SIDE
+from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
+from worker.pipeline.model_files import ModelFolder
+from worker.pipeline.results import Box, DetectedBox
+from worker.pipeline.sam import load_sam
+from worker.pipeline.segment import Segmenter
+from worker.pipeline.transformers_sam import TransformersSegmenter
+
+EXACT = Execution.choose("cpu", "float32")
+LABELS = ["cat", "dog", "snowboard"]
+BOXES: list[Box] = [(100.0, 90.0, 500.0, 400.0), (0.0, 0.0, 300.0, 600.0)]
+SIZES = [pytest.param(True, id="small"), pytest.param(False, id="published", marks=pytest.mark.slow)]
+
+
+def published(name: str, root: Path, **how: Any) -> Any:
+    """The stage, loaded by the product's own code from a checkpoint's files."""
+    return Loader(ModelFolder(root), EXACT).load(publish(name, root, **how)).stage
+
+
+def check_masks(ours: Segmenter, predictor: Any, sample: Image.Image) -> None:
+    """Each box alone in the original predictor, all together in ours."""
+    with torch.inference_mode():
+        predictor.set_image(np.asarray(sample))
+    for box, mask in zip(BOXES, ours.segment(sample, BOXES), strict=True):
+        masks, ious, _ = predictor.predict(box=np.asarray(box), multimask_output=False)
+        assert masks[0].any()
+        assert not masks[0].all()
+        assert mask_iou(masks[0], mask.pixels) >= 0.999
+        assert mask.predicted_iou == pytest.approx(float(ious[0]), abs=1e-3)
+
+
+def test_masks_are_those_of_the_original_predictor(sample: Image.Image, tmp_path: Path) -> None:
+    """Many boxes at once, from a file of weights, cut out the pixels that one at a time does."""
+    original = original_sam(small=True)
+    SMALL.write(tmp_path / "config.json")
+    save_file(original.state_dict(), tmp_path / "model.safetensors")
+    check_masks(Segmenter(load_sam(tmp_path / "model.safetensors")), SamPredictor(original), sample)
+
+
+@pytest.mark.slow
+def test_masks_of_the_authors_file_are_those_of_the_authors_code(sample: Image.Image, tmp_path: Path) -> None:
+    """Their builder and their predictor, and ours, read one `.pth` of base size."""
+    ours = published("segment-anything/vit-b", tmp_path, small=False)
+    (weights,) = tmp_path.glob("*/*.pth")
+    check_masks(ours, SamPredictor(sam_model_registry["vit_b"](checkpoint=str(weights)).eval()), sample)
+
+
+@pytest.mark.parametrize("small", SIZES)
+def test_masks_of_transformers_sam_are_those_of_the_original_predictor(sample: Image.Image, small: bool) -> None:
+    """`segment_anything`'s weights in transformers' SAM, behind our adapter, cut out the same pixels."""
+    original = original_sam(small=small)
+    model = SamModel(small_sam(SamConfig) if small else SamConfig()).eval()
+    model.load_state_dict(in_transformers_words(original.state_dict()), strict=True)
+    side = SIDE if small else 1024
+    processor = SamImageProcessor(size={"longest_edge": side}, pad_size={"height": side, "width": side})
+    check_masks(TransformersSegmenter(model, processor), SamPredictor(original), sample)
+
+
+@pytest.mark.parametrize("small", SIZES)
+def test_masks_are_those_of_the_package_of_hq_sam(sample: Image.Image, small: bool, tmp_path: Path) -> None:
+    """Its weights in transformers' SAM-HQ, as we load and mend it, cut out the same pixels."""
+    original = original_hq_sam(small=small)
+    weights = in_transformers_words(original.state_dict())
+    ours = published("syscv-community/sam-hq-vit-base", tmp_path, small=small, weights=weights)
+    check_masks(ours, HqPredictor(original), sample)
+
+
+@pytest.mark.parametrize("small", SIZES)
+@pytest.mark.parametrize("name", ["openai/clip-vit-base-patch32", "google/siglip2-base-patch16-224"])
+def test_scores_are_those_of_transformers_pipeline(
+    name: str, small: bool, tmp_path: Path, sample: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one prompt and a square picture, where its pipeline does as we do."""
+    for module in (classify, siglip):
+        monkeypatch.setattr(module, "TEMPLATES", ("a photo of a {}.",))
+    square = sample.crop((0, 0, 600, 600))
+    ours = published(name, tmp_path, small=small)
+    (folder,) = tmp_path.iterdir()
+    theirs = pipeline("zero-shot-image-classification", model=str(folder), device="cpu")
+    answers = theirs(square, candidate_labels=LABELS, hypothesis_template="a photo of a {}.")
+    expected = {answer["label"]: answer["score"] for answer in answers}
+    if isinstance(ours, siglip.SiglipClassifier):
+        found = dict(zip(LABELS, ours.probabilities(square, LABELS).tolist(), strict=True))
+    else:
+        found = {candidate.label: candidate.score for candidate in ours.classify(square, LABELS).candidates}
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def check_boxes(ours: Sequence[DetectedBox], theirs: torch.Tensor, scores: torch.Tensor) -> None:
+    """Each of ours is one of theirs, to a twentieth of a pixel, and scored alike.
+
+    The best of theirs is among ours, but for those that lie in the padding: nothing could be cut out there.
+    """
+    assert ours
+    for box in ours:
+        near = (theirs - torch.tensor(box.box)).abs().amax(-1) < 0.05
+        assert (scores[near] - box.score).abs().min() < 1e-4
+    is_inside = ((theirs[:, 2:] - theirs[:, :2]) >= SHORTEST_SIDE).all(-1)
+    assert max(box.score for box in ours) == pytest.approx(float(scores[is_inside].max()), abs=1e-4)
+
+
+@pytest.mark.parametrize("small", SIZES)
+@pytest.mark.parametrize(
+    "name", ["IDEA-Research/grounding-dino-tiny", "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"]
+)
+def test_boxes_are_those_of_transformers_post_processing(
+    name: str, small: bool, tmp_path: Path, sample: Image.Image
+) -> None:
+    """Of one word, whose best token is the label's own: in the same pixels, with the same scores."""
+    detector = published(name, tmp_path, small=small)
+    (folder,) = tmp_path.iterdir()
+    original = ARCHITECTURES[name].model.from_pretrained(folder).eval()
+    inputs = detector._processor(images=sample, text="snowboard.", return_tensors="pt")
+    with torch.inference_mode():
+        outputs = original(**inputs)
+        # Its score of a box looks at the stop and the special tokens, too: here they are made to say nothing.
+        outputs.logits[..., [0, *range(inputs["input_ids"].shape[1] - 2, outputs.logits.shape[-1])]] = -torch.inf
+    (answer,) = detector._processor.post_process_grounded_object_detection(
+        outputs, inputs["input_ids"], threshold=0.0, text_threshold=0.0, target_sizes=[(sample.height, sample.width)]
+    )
+    found = detector.detect(sample, "snowboard", every_instance=True, threshold=1e-12).boxes
+    check_boxes(found, clip_boxes_to_image(answer["boxes"], (sample.height, sample.width)), answer["scores"])
+
+
+@pytest.mark.parametrize("small", SIZES)
+def test_boxes_of_owlv2_are_those_of_transformers_post_processing(
+    small: bool, tmp_path: Path, sample: Image.Image
+) -> None:
+    """In the pixels of the picture, not of the square that the model sees."""
+    detector = published("google/owlv2-base-patch16-ensemble", tmp_path, small=small)
+    inputs = detector._processor(images=sample, text=["a photo of a snowboard"], return_tensors="pt")
+    with torch.inference_mode():
+        outputs = detector._model(**inputs)
+    (answer,) = detector._processor.post_process_grounded_object_detection(
+        outputs, threshold=0.0, target_sizes=[(sample.height, sample.width)]
+    )
+    found = detector.detect(sample, "snowboard", every_instance=True, threshold=1e-12).boxes
+    check_boxes(found, clip_boxes_to_image(answer["boxes"], (sample.height, sample.width)), answer["scores"])

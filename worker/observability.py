@@ -1,0 +1,57 @@
+"""What lets a Celery process be watched: its logs and its metrics."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from celery import Task
+from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun, worker_init
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from db import logs
+from db.messages import DELIVER
+from db.states import StageName
+from worker import metrics_server
+
+
+def install() -> None:
+    """For every application of ours, before its process starts; all that is loaded may call it."""
+    celeryd_init.connect(begin_process)
+    setup_logging.connect(configure_logs)
+    worker_init.connect(serve_metrics)
+    task_prerun.connect(begin_task)
+    task_postrun.connect(end_task)
+
+
+def configure_logs(loglevel: int | None = None, **_: Any) -> None:
+    """In place of Celery's own set-up, at the level of `--loglevel`."""
+    logs.configure(loglevel or logging.INFO)
+
+
+def begin_process(options: Mapping[str, Any], **_: Any) -> None:
+    """Before Celery sets up its logs, because what is loaded first has something to say, too."""
+    configure_logs(options.get("loglevel"))
+
+
+def serve_metrics(**_: Any) -> None:
+    """Where the settings say."""
+    metrics_server.start()
+
+
+def begin_task(task: Task, args: Sequence[Any], **_: Any) -> None:
+    """Have each line that is logged in this thread say what it is about, Celery's own on the task's end among them."""
+    clear_contextvars()
+    bind_contextvars(**_subject(task.name, args))
+
+
+def end_task(**_: Any) -> None:
+    """The thread has nothing to do."""
+    clear_contextvars()
+
+
+def _subject(name: str, args: Sequence[Any]) -> dict[str, Any]:
+    if name in {*StageName} and args:
+        return {"job_id": args[0], "stage": name}
+    if name == DELIVER and args:
+        return {"delivery_id": args[0]}
+    return {"task": name}
