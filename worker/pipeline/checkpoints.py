@@ -31,7 +31,6 @@ from worker.pipeline.detect import Detector
 from worker.pipeline.encoding import Encode, Encoder
 from worker.pipeline.execution import Execution
 from worker.pipeline.grounding_dino import GroundingDino
-from worker.pipeline.linear import halve_linears
 from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
@@ -148,29 +147,30 @@ def _siglip(model: SiglipModel, processor: Any, loading: Loading) -> Stage:
 
 def _halve_towers(model: CLIPModel | SiglipModel, loading: Loading) -> None:
     for tower in (model.vision_model, model.text_model):
-        halve_linears(tower, loading.execution.dtype, inner=("fc1",))
+        loading.execution.halve(tower, inner=("fc1",))
 
 
 def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
-    model = GroundingDino(original, loading.execution.dtype).to(loading.execution.device)
+    execution = loading.execution
+    model = GroundingDino(original, execution.dtype, smallest=execution.narrowest).to(execution.device)
     # Not shared: its features are many times larger than the picture.
     model.encode = loading.encoder(model.encode)
     return Detector(model, processor, loading.checkpoint.box_thresholds, _box_rule(loading))
 
 
 def _mm_grounding_dino(model: MMGroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
-    halve_linears(model.model, loading.execution.dtype, inner=("fc1",))
+    loading.execution.halve(model.model, inner=("fc1",))
     return Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
 
 
 def _owlv2(model: Owlv2ForObjectDetection, processor: Any, loading: Loading) -> Stage:
-    halve_linears(model.owlv2, loading.execution.dtype, inner=("fc1",))
+    loading.execution.halve(model.owlv2, inner=("fc1",))
     return Owlv2Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
 
 
 def _segment_anything(loading: Loading) -> Stage:
     model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
-    accelerate(model, loading.execution.dtype)
+    accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
     segmenter = Segmenter(model.to(loading.execution.device))
     segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
     return segmenter
@@ -188,7 +188,7 @@ def _sam_hq(model: SamHQModel, processor: Any, loading: Loading) -> Stage:
 
 
 def _transformers_segmenter(model: SamModel | SamHQModel, processor: Any, loading: Loading) -> TransformersSegmenter:
-    halve_linears(model.vision_encoder, loading.execution.dtype, inner=("lin1",))
+    loading.execution.halve(model.vision_encoder, inner=("lin1",))
     return TransformersSegmenter(model.to(loading.execution.device), processor)
 
 

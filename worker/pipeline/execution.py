@@ -3,14 +3,16 @@
 import ctypes
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
 import torch
+from torch import nn
 
 from worker.pipeline.batching import BatchLimits
 from worker.pipeline.encoding import Encode, Encoder, Memory
+from worker.pipeline.linear import SMALLEST, halve_linears
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ class Execution:
     memory: Memory = field(default_factory=Memory)
     limits: Mapping[str, BatchLimits] = field(default_factory=dict)
     """Of the batches of each stage, by its name; a stage that isn't named makes none."""
+    narrowest: int = SMALLEST
+    """Channels of the narrowest layers whose products are in `dtype`."""
 
     @classmethod
     def choose(
@@ -49,6 +53,10 @@ class Execution:
             raise ValueError(f"There is no precision {dtype!r}; there are: auto, {', '.join(DTYPES)}.")
         chosen = fastest_dtype(target) if dtype == "auto" else DTYPES[dtype]
         return cls(target, chosen, memory or Memory(), limits or {})
+
+    def halve(self, module: nn.Module, inner: Collection[str] = ()) -> None:
+        """Have the module's linear layers compute in `dtype`: see `halve_linears`."""
+        halve_linears(module, self.dtype, inner, smallest=self.narrowest)
 
     def encoder(self, stage: str, encode: Encode, model: str, *, is_shared: bool = False) -> Encoder:
         """A stage's image encoder as all threads share it; `model` names the very weights.

@@ -6,7 +6,7 @@ from segment_anything.modeling.image_encoder import Attention, ImageEncoderViT, 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worker.pipeline.linear import HalfLinear, halve_linears
+from worker.pipeline.linear import SMALLEST, HalfLinear, halve_linears
 
 SLAB_BYTES = 4 << 20
 """Scores that are in the making at once, where torch's own fused kernel isn't used: about a core's cache."""
@@ -78,7 +78,7 @@ class RelativeAttention(nn.Module):
         return outputs
 
 
-def accelerate(model: Sam, dtype: torch.dtype) -> None:
+def accelerate(model: Sam, dtype: torch.dtype, *, smallest: int = SMALLEST) -> None:
     """Change the image encoder of a loaded model in place: the same features, sooner.
 
     The decoder stays as it is: it takes a hundredth of the time.
@@ -86,4 +86,4 @@ def accelerate(model: Sam, dtype: torch.dtype) -> None:
     if isinstance(model.image_encoder, ImageEncoderViT):
         for block in model.image_encoder.blocks:
             block.attn = RelativeAttention(block.attn, dtype)
-    halve_linears(model.image_encoder, dtype, inner=("lin1",))
+    halve_linears(model.image_encoder, dtype, inner=("lin1",), smallest=smallest)
