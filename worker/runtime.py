@@ -107,12 +107,17 @@ def runtime() -> Runtime:
         fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
-        holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
+        holder=holder(config),
         profile=config.profile,
         maximum_instances=config.maximum_instances,
         lending=lending,
         images=image_cache(config.image_cache_bytes),
     )
+
+
+def holder(config: Settings) -> Holder:
+    """This process, as claims name it."""
+    return Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds)
 
 
 def execution(config: Settings) -> Execution:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 from xml.sax.saxutils import escape
 
 from rich.table import Table
@@ -34,6 +34,12 @@ class Figure:
     details: dict[str, Any] = field(default_factory=dict)
     """What else was seen on the way."""
 
+    @classmethod
+    def read(cls, saved: dict[str, Any]) -> Self:
+        """From its JSON."""
+        goal = Goal(**saved["goal"]) if saved["goal"] else None
+        return cls(saved["measure"], saved["value"], saved["unit"], goal, saved["details"])
+
     @property
     def is_reached(self) -> bool | None:
         """Whether the goal's bound is; None without a goal."""
@@ -41,7 +47,7 @@ class Figure:
 
     def text(self, number: float) -> str:
         """A number of this figure's kind, with three digits and its unit."""
-        return f"{number:.3g}{'' if self.unit in {'', '×', '%'} else ' '}{self.unit}"
+        return f"{number:.3g}{'' if self.unit in {'', 'x', '%'} else ' '}{self.unit}"
 
 
 def table(figures: Sequence[Figure], title: str) -> Table:
@@ -85,12 +91,12 @@ def chart(figures: Sequence[Figure]) -> str:
         x = middle + power * octave
         color = "#444" if power == 0 else "#ddd"
         lines.append(f'<path d="M{x:.1f} 26V{height - 8}" stroke="{color}"/>')
-        mark = "required" if power == 0 else f"{2**power}×" if power > 0 else f"1/{2**-power}"
+        mark = "required" if power == 0 else f"{2**power}x" if power > 0 else f"1/{2**-power}"
         lines.append(f'<text x="{x:.1f}" y="18" text-anchor="middle" fill="#666">{mark}</text>')
     for row, (figure, goal) in enumerate(drawn):
         y = 34 + ROW * row
-        power = max(-OCTAVES, min(OCTAVES, math.log2(max(goal.gain(figure.value), 2.0**-OCTAVES))))
-        left, right = sorted((middle, middle + power * octave))
+        gain = max(-OCTAVES, min(OCTAVES, math.log2(max(goal.gain(figure.value), 2.0**-OCTAVES))))
+        left, right = sorted((middle, middle + gain * octave))
         color = "#2f855a" if figure.is_reached else "#c53030"
         lines += [
             f'<text x="{LABELS - 10}" y="{y + 13}" text-anchor="end" fill="#222">{escape(figure.measure)}</text>',

@@ -20,6 +20,13 @@ def pictures(count: int) -> list[bytes]:
     return [_cut(whole, number) for number in range(count)]
 
 
+def small_picture() -> bytes:
+    """Of which decoding and encoding take next to no time."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _cut(whole: Image.Image, number: int) -> bytes:
     buffer = io.BytesIO()
     # A pixel less at one side each time.

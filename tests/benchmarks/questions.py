@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -186,15 +186,15 @@ def speed(scale: Scale) -> list[Figure]:
         Figure(
             "distinct images: over the reference",
             _speed_up(distinct),
-            "×",
+            "x",
             Goal(2.5, 4),
             {"profile": scale.profile, "dtype": dtype, "seconds": _medians(distinct)},
         ),
-        Figure("the same image, new words", _speed_up(again), "×", Goal(4, 10), {"seconds": _medians(again)}),
+        Figure("the same image, new words", _speed_up(again), "x", Goal(4, 10), {"seconds": _medians(again)}),
         Figure(
             "peak memory of a worker process over its weights",
             peak / weights,
-            "×",
+            "x",
             Goal(2.0, 1.5, more_is_better=False),
             {"peak_mib": peak // MEBIBYTE, "weights_mib": weights // MEBIBYTE},
         ),
@@ -203,7 +203,7 @@ def speed(scale: Scale) -> list[Figure]:
 
 def outputs(scale: Scale) -> list[Figure]:
     """The bundled models: whether labels and masks stay those of the reference."""
-    root = Path()
+    ours = Side("tiny", Path())
     questions = [Question(data, LABELS) for data in pictures(scale.pictures)]
     if scale.scenes:
         scenes = held_out_scenes(scale.art, scale.scenes, trained_styles=True)
@@ -211,9 +211,9 @@ def outputs(scale: Scale) -> list[Figure]:
     with ExitStack() as cleanup:
         contest = Contest(
             cleanup,
-            reference=Side("tiny", root, is_reference=True),
-            ours=Side("tiny", root),
-            halved=Side("tiny", root, narrowest=1),
+            reference=replace(ours, is_reference=True),
+            ours=ours,
+            halved=replace(ours, narrowest=1),
         )
         answers = [contest.ask(question) for question in questions]
     figures = []
