@@ -173,10 +173,10 @@ def fill(database: str, count: int) -> None:
 FILL = (
     """
     INSERT INTO jobs (id, tenant, status, outcome, label, created_at, finished_at, labels, instances_wanted, profile,
-        outputs, priority, metadata, image_sha256, image_width, image_height, image_bytes)
+        outputs, priority, on_missing, metadata, image_sha256, image_width, image_height, image_bytes)
     SELECT gen_random_uuid(), 'local', 'succeeded', 'found', 'cat', now() - n * interval '1 second',
-        now() - n * interval '1 second', '{cat}', 'best', 'tiny', '{mask}', 'normal', '{}', repeat('0', 64), 640, 480,
-        200000
+        now() - n * interval '1 second', '{cat}', 'best', 'tiny', '{mask}', 'normal', 'not_found', '{}',
+        repeat('0', 64), 640, 480, 200000
     FROM generate_series(1, :count) AS n
     """,
     """

@@ -133,14 +133,14 @@ def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
 
 def _clip(model: CLIPModel, processor: Any, loading: Loading) -> Stage:
     _halve_towers(model, loading)
-    classifier = Classifier(model.to(loading.execution.device), processor, _calibration(loading))
+    classifier = Classifier(loading.execution.place(model), processor, _calibration(loading))
     classifier.encode = loading.encoder(classifier.encode, is_shared=True)
     return classifier
 
 
 def _siglip(model: SiglipModel, processor: Any, loading: Loading) -> Stage:
     _halve_towers(model, loading)
-    classifier = SiglipClassifier(model.to(loading.execution.device), processor)
+    classifier = SiglipClassifier(loading.execution.place(model), processor)
     classifier.encode = loading.encoder(classifier.encode, is_shared=True)
     return classifier
 
@@ -152,7 +152,7 @@ def _halve_towers(model: CLIPModel | SiglipModel, loading: Loading) -> None:
 
 def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
     execution = loading.execution
-    model = GroundingDino(original, execution.dtype, smallest=execution.narrowest).to(execution.device)
+    model = execution.place(GroundingDino(original, execution.dtype, smallest=execution.narrowest))
     # Not shared: its features are many times larger than the picture.
     model.encode = loading.encoder(model.encode)
     return Detector(model, processor, loading.checkpoint.box_thresholds, _box_rule(loading))
@@ -160,18 +160,18 @@ def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, l
 
 def _mm_grounding_dino(model: MMGroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
     loading.execution.halve(model.model, inner=("fc1",))
-    return Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
+    return Detector(loading.execution.place(model), processor, loading.checkpoint.box_thresholds)
 
 
 def _owlv2(model: Owlv2ForObjectDetection, processor: Any, loading: Loading) -> Stage:
     loading.execution.halve(model.owlv2, inner=("fc1",))
-    return Owlv2Detector(model.to(loading.execution.device), processor, loading.checkpoint.box_thresholds)
+    return Owlv2Detector(loading.execution.place(model), processor, loading.checkpoint.box_thresholds)
 
 
 def _segment_anything(loading: Loading) -> Stage:
     model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
     accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
-    segmenter = Segmenter(model.to(loading.execution.device))
+    segmenter = Segmenter(loading.execution.place(model))
     segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
     return segmenter
 
@@ -189,7 +189,7 @@ def _sam_hq(model: SamHQModel, processor: Any, loading: Loading) -> Stage:
 
 def _transformers_segmenter(model: SamModel | SamHQModel, processor: Any, loading: Loading) -> TransformersSegmenter:
     loading.execution.halve(model.vision_encoder, inner=("lin1",))
-    return TransformersSegmenter(model.to(loading.execution.device), processor)
+    return TransformersSegmenter(loading.execution.place(model), processor)
 
 
 def _calibration(loading: Loading) -> Calibration:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,6 +17,8 @@ from worker.pipeline.encoding import Encode, Encoder, Memory
 from worker.pipeline.linear import SMALLEST, halve_linears
 
 logger = logging.getLogger(__name__)
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -57,6 +61,17 @@ class Execution:
     def halve(self, module: nn.Module, inner: Collection[str] = ()) -> None:
         """Have the module's linear layers compute in `dtype`: see `halve_linears`."""
         halve_linears(module, self.dtype, inner, smallest=self.narrowest)
+
+    def place(self, model: ModuleT) -> ModuleT:
+        """The model on the device, in memory of its own.
+
+        Weights are read from a file that is mapped into memory. Of that, every page that was ever looked at stays for
+        as long as a single tensor lies in it: after `halve`, mostly for nothing.
+        """
+        if self.device.type == "cpu":
+            for tensor in chain(model.parameters(), model.buffers()):
+                tensor.data = tensor.data.clone()
+        return model.to(self.device)
 
     def encoder(self, stage: str, encode: Encode, model: str, *, is_shared: bool = False) -> Encoder:
         """A stage's image encoder as all threads share it; `model` names the very weights.

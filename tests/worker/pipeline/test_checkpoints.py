@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,11 @@ def test_the_table_counts_the_bundled_parameters(name: str) -> None:
     counted = sum(parameter.numel() for parameter in loaded._model.parameters())
     assert counted == TINY[name].parameters
     assert counted <= sum(weight.numel() for weight in weights.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is mapped is read where Linux says it")
+def test_the_file_of_the_weights_is_let_go(model: Checkpoint, folder: Path) -> None:
+    """Half of its pages would stay in memory for nothing, once products are computed in half precision."""
+    loaded = load(model, folder)
+    assert str(folder) not in Path("/proc/self/maps").read_text()
+    assert loaded.card.name == model.name
