@@ -14,10 +14,10 @@ from api.callers import Caller
 from api.errors import BodyTooLarge
 from api.images import ImageHeader
 from api.submissions import Submission
-from db import reuse, uploads
+from db import reuse, tracing, uploads
 from db.errors import MainmaskError, ObjectMissing, UploadNotFound
 from db.jobs import NewJob
-from db.keys import artifact_key, image_key, upload_key
+from db.keys import image_key, upload_key
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
@@ -59,6 +59,8 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         webhook_url=fields.webhook_url,
         webhook_events=None if fields.webhook_events is None else list(dict.fromkeys(map(str, fields.webhook_events))),
         image_url=fields.image_url,
+        reuse=fields.reuse,
+        traceparent=tracing.traceparent(),
     )
     if submission.image is None:
         return Draft(new, submission, None)
@@ -70,7 +72,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         image_height=header.height,
         image_bytes=header.size_bytes,
     )
-    return Draft(replace(new, reuse_key=reuse.reuse_key(new)), submission, header)
+    return Draft(replace(new, reuse_key=reuse.reuse_key(new, header.sha256)), submission, header)
 
 
 def digest(drafts: Iterable[Draft], *more: object) -> str:
@@ -88,7 +90,7 @@ def store(caller: Caller, wanted: Draft) -> Job | None:
     _store_image(caller, wanted)
     if source is not None:
         try:
-            _copy_pictures(wanted, source)
+            reuse.copy_pictures(object_store(), source, wanted.new.id)
         except ObjectMissing:  # it is being removed at this very moment
             return None
     return source
@@ -96,7 +98,7 @@ def store(caller: Caller, wanted: Draft) -> Job | None:
 
 def _find_answer(wanted: Draft) -> Job | None:
     """A finished job that asked the same and may answer for this one, too."""
-    if wanted.new.reuse_key is None or not wanted.submission.fields.reuse:
+    if wanted.new.reuse_key is None or not wanted.new.reuse:
         return None
     with session_factory()() as session:
         return reuse.find(session, wanted.new.reuse_key, wanted.new.profile, wanted.new.models)
@@ -132,13 +134,3 @@ def _checked_size(key: str) -> int:
     if size > settings().maximum_image_bytes:
         raise BodyTooLarge("image", settings().maximum_image_bytes)
     return size
-
-
-def _copy_pictures(wanted: Draft, source: Job) -> None:
-    """The pictures of an answer that is given again."""
-    for instance in source.instances:
-        for artifact in source.outputs:
-            object_store().copy(
-                artifact_key(source.id, instance.position, artifact),
-                artifact_key(wanted.new.id, instance.position, artifact),
-            )

@@ -48,7 +48,9 @@ class NewJob:
     webhook_url: str | None = None
     webhook_events: list[str] | None = None
     batch_id: UUID | None = None
+    reuse: bool = True
     reuse_key: str | None = None
+    traceparent: str | None = None
     image_url: str | None = None
     image_sha256: str | None = None
     image_width: int | None = None
@@ -124,8 +126,8 @@ class ImageFacts:
     size_bytes: int
 
 
-def describe_image(session: Session, job_id: UUID, image: ImageFacts) -> None:
-    """Say what the image turned out to be that the submission only pointed to."""
+def describe_image(session: Session, job_id: UUID, image: ImageFacts, reuse_key: str) -> None:
+    """Say what the image turned out to be that the submission only pointed to, and which question that makes it."""
     session.execute(
         update(Job)
         .where(Job.id == job_id)
@@ -134,6 +136,7 @@ def describe_image(session: Session, job_id: UUID, image: ImageFacts) -> None:
             image_width=image.width,
             image_height=image.height,
             image_bytes=image.size_bytes,
+            reuse_key=reuse_key,
         )
         .execution_options(synchronize_session=False)
     )

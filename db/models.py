@@ -116,10 +116,14 @@ class Job(Base):
     webhook_url: Mapped[str | None] = mapped_column(Text)
     webhook_events: Mapped[list[str] | None]
     """None: all."""
+    reuse: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether an earlier job's answer will do; asked by the worker where it comes to know the image first."""
     reuse_key: Mapped[str | None] = mapped_column(String(64))
     """Hash of all that the answer depends on but the models: equal keys, equal answers."""
     reused_from: Mapped[UUID | None]
     """The job whose answer this one was given."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """Its request's span, by W3C Trace Context: what its stages and webhooks continue; None: nobody traces it."""
 
     image_url: Mapped[str | None] = mapped_column(Text)
     """Where a worker fetches the image from; None when it came with the submission."""

@@ -4,26 +4,28 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from db import outbox, profiles, tallies
 from db.jobs import NewJob
-from db.keys import submitted_at
+from db.keys import artifact_key, submitted_at
 from db.models import Instance, Job, Stage
 from db.states import JobStatus
+from db.storage import ObjectStore
 
 MOST_INSTANCES = 16
 """Each one's pictures are copied while the caller waits: an answer with more is made anew."""
 COPIED = ("label", "box", "box_score", "mask_box", "area", "predicted_iou", "stability", "rle", "polygons")
 
 
-def reuse_key(new: NewJob | Job) -> str:
+def reuse_key(new: NewJob | Job, image_sha256: str) -> str:
     """Hash of all that the answer depends on but the models: whose it is, the image, the words, the parameters."""
     question = [
         new.tenant,
-        new.image_sha256,
+        image_sha256,
         new.description,
         new.labels,
         new.profile,
@@ -55,6 +57,15 @@ def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | 
     return found if ran and all(models.get(name) == model for name, model in ran.items()) else None
 
 
+def copy_pictures(store: ObjectStore, source: Job, job_id: UUID) -> None:
+    """Make the job's pictures of an answer that is given again; raises `ObjectMissing`, `StorageUnavailable`."""
+    for instance in source.instances:
+        for artifact in source.outputs:
+            store.copy(
+                artifact_key(source.id, instance.position, artifact), artifact_key(job_id, instance.position, artifact)
+            )
+
+
 def create(session: Session, new: NewJob, source: Job) -> Job:
     """Insert the job, ended, with the answer of `source`; its pictures must have been copied before."""
     job = Job(
@@ -70,10 +81,7 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
         Stage(name=stage.name, position=stage.position, status=stage.status, result=stage.result, model=stage.model)
         for stage in source.stages
     ]
-    job.instances = [
-        Instance(position=instance.position, **{name: getattr(instance, name) for name in COPIED})
-        for instance in source.instances
-    ]
+    job.instances = _copies(source, new.id)
     session.add(job)
     session.flush()
     outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
@@ -81,3 +89,28 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     tallies.job_ended(session, job.id, JobStatus.SUCCEEDED, job.outcome, None)
     session.refresh(job, ["finished_at"])
     return job
+
+
+def fill_in(session: Session, job_id: UUID, source: Job) -> None:
+    """Give a job whose first stage is complete the rest of `source`'s answer; its pictures have been copied.
+
+    Its other stages keep what those of `source` found, and are to be skipped by the job's end.
+    """
+    for stage in source.stages[1:]:
+        session.execute(
+            update(Stage)
+            .where(Stage.job_id == job_id, Stage.name == stage.name)
+            .values(result=stage.result, model=stage.model)
+            .execution_options(synchronize_session=False)
+        )
+    session.add_all(_copies(source, job_id))
+    session.execute(
+        update(Job).where(Job.id == job_id).values(reused_from=source.id).execution_options(synchronize_session=False)
+    )
+
+
+def _copies(source: Job, job_id: UUID) -> list[Instance]:
+    return [
+        Instance(job_id=job_id, position=instance.position, **{name: getattr(instance, name) for name in COPIED})
+        for instance in source.instances
+    ]

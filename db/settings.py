@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     flower_url: AnyHttpUrl | None = None
     """Where the page's readers reach Flower; without it, the page doesn't lead there."""
 
+    pages: bool = True
+    """Whether everyone who reaches the API may see the page, `/docs` and `/openapi.json`; else they are not found."""
+
     profile: str = "tiny"
     """Which models answer: `tiny`, `base` or `large`."""
     classify_model: str | None = None
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     """How many models a worker keeps loaded; that of least use makes room."""
     models_dir: Path = Field(default_factory=default_models_dir)
     """Where `mainmask models pull` puts what it fetches."""
-    models_mirror: str | None = None
+    models_mirror: AnyHttpUrl | None = None
     """A base URL to fetch models from: it answers for the Hugging Face hub, and has the paths of other sites' files."""
     models_offline: bool = False
     """Never ask the network for models. The workers never do."""
@@ -175,7 +178,7 @@ class Settings(BaseSettings):
     maximum_labels: int = 64
     maximum_label_characters: int = 128
     maximum_description_characters: int = 4000
-    candidates_url: str | None = None
+    candidates_url: AnyHttpUrl | None = Field(None, repr=False)
     """The base URL of an OpenAI-compatible API that names what descriptions are about, such as
     `http://ollama:11434/v1`. Without, and whenever it fails, the worker reads them itself (English only)."""
     candidates_model: str = ""
@@ -242,18 +245,16 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
 
-    @field_validator("metrics_token", "metrics_port", mode="before")
+    @field_validator(
+        "metrics_token", "metrics_port", "models_mirror", "candidates_url", "candidates_key", mode="before"
+    )
     @classmethod
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
 
     @model_validator(mode="after")
     def _check_candidates(self) -> "Settings":
-        if not self.candidates_url:
-            return self
-        if not self.candidates_url.startswith(("http://", "https://")):
-            raise ValueError("MAINMASK_CANDIDATES_URL must begin with http:// or https://")
-        if not self.candidates_model:
+        if self.candidates_url and not self.candidates_model:
             raise ValueError("MAINMASK_CANDIDATES_URL needs MAINMASK_CANDIDATES_MODEL")
         return self
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 
 from PIL import Image
 
+from db import reuse, tracing
 from db.errors import NoCandidates
 from db.jobs import ImageFacts
 from db.keys import artifact_key
 from db.models import JSON, Instance, Job
 from db.states import Artifact, Instances, Outcome, StageName
+from worker import earlier
 from worker.acquisition import acquire
 from worker.pipeline import masks
 from worker.pipeline.results import Box, Candidate, Mask
@@ -29,6 +32,10 @@ class StageOutput:
     instances: list[Instance] = field(default_factory=list)
     image: ImageFacts | None = None
     """Of an image that the submission only pointed to."""
+    reuse_key: str = ""
+    """The question's, with the image."""
+    answer: Job | None = None
+    """The earlier job that answers for this one, with the outcome."""
     model: JSON = field(default_factory=dict)
     """Which weights gave it."""
 
@@ -37,7 +44,7 @@ def run(name: StageName, job: Job, runtime: Runtime) -> StageOutput:
     """Do one stage of a job that was loaded with its stages, with the model that the job asks for."""
     pipeline = runtime.lending.pipeline(runtime.pipeline, name, job.models)
     output = RUNNERS[name](job, replace(runtime, pipeline=pipeline))
-    return replace(output, model=asdict(pipeline.cards[name]))
+    return replace(output, model=output.model or asdict(pipeline.cards[name]))
 
 
 def classify(job: Job, runtime: Runtime) -> StageOutput:
@@ -46,9 +53,27 @@ def classify(job: Job, runtime: Runtime) -> StageOutput:
     if not nominated.labels:
         raise NoCandidates
     image, facts = acquire(job, runtime)
+    reuse_key = reuse.reuse_key(job, facts.sha256) if facts else ""
+    if facts and (found := earlier.answer(job, reuse_key, runtime)):
+        return _answered(found, StageOutput({}, image=facts, reuse_key=reuse_key))
     ranking = runtime.pipeline.classifier.classify(image, nominated.labels)
     notes = [*nominated.notes, *(f"The classifier reads only the beginning of “{label}”." for label in ranking.cut)]
-    return StageOutput({**asdict(ranking), "source": nominated.source, "notes": notes}, image=facts)
+    return StageOutput(
+        {**asdict(ranking), "source": nominated.source, "notes": notes}, image=facts, reuse_key=reuse_key
+    )
+
+
+def _answered(found: Job, output: StageOutput) -> StageOutput:
+    """What the stage found for the earlier job."""
+    first = found.stages[0]
+    return replace(
+        output,
+        result=first.result or {},
+        model=first.model or {},
+        outcome=found.outcome,
+        label=found.label or "",
+        answer=found,
+    )
 
 
 def detect(job: Job, runtime: Runtime) -> StageOutput:
@@ -130,6 +155,7 @@ DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
 }
 
 
+@tracing.part("store pictures")
 def _store_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> None:
     """Draw, encode and store all pictures of all instances, side by side; raises when one can't be stored."""
 
@@ -138,7 +164,7 @@ def _store_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> None:
         runtime.store.put(artifact_key(job.id, position, artifact), picture, "image/png")
 
     stored = [
-        runtime.pool.submit(store, position, cut, artifact)
+        runtime.pool.submit(copy_context().run, store, position, cut, artifact)
         for position, cut in enumerate(cuts)
         for artifact in job.outputs
     ]

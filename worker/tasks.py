@@ -1,13 +1,15 @@
 """The Celery tasks, one a stage: claim, do the work, save, hand on."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from celery import Task
+from opentelemetry.trace import SpanKind
 from structlog.contextvars import bind_contextvars
 
-from db import claims, jobs, messages
+from db import claims, jobs, messages, reuse, tracing
 from db.claims import Claim
 from db.errors import MainmaskError
 from db.models import JSON, Job
@@ -83,8 +85,9 @@ def _run(task: Task, claim: Claim, job: Job) -> None:
 
 def _work(task: Task, claim: Claim, job: Job) -> tuple[bool, stages.StageOutput]:
     try:
-        output = stages.run(claim.name, job, runtime())
-        return save(claim, output), output
+        with tracing.span(claim.name, job.traceparent, SpanKind.CONSUMER, _attributes(claim, job)):
+            output = stages.run(claim.name, job, runtime())
+            return save(claim, output), output
     except OUTAGES:
         raise
     except OutgoingBusy as error:
@@ -95,6 +98,17 @@ def _work(task: Task, claim: Claim, job: Job) -> tuple[bool, stages.StageOutput]
         raise
 
 
+def _attributes(claim: Claim, job: Job) -> Mapping[str, str | int]:
+    return {
+        "messaging.system": "redis",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": claim.name,
+        "mainmask.job.id": str(claim.job_id),
+        "mainmask.attempt": claim.attempt,
+        "mainmask.tenant": job.tenant,
+    }
+
+
 def save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
     with runtime().sessions.begin() as session:
@@ -102,7 +116,9 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
             return False
         session.add_all(output.instances)
         if output.image:
-            jobs.describe_image(session, claim.job_id, output.image)
+            jobs.describe_image(session, claim.job_id, output.image, output.reuse_key)
+        if output.answer:
+            reuse.fill_in(session, claim.job_id, output.answer)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
             jobs.succeed(session, claim.job_id, output.outcome, output.label)

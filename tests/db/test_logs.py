@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from db import logs
 from db.settings import settings
@@ -45,6 +45,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_a_line_has_its_fields(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Those that are bound, and those of `extra` that are known; libraries' others are not."""
     configured(monkeypatch)
+    clear_contextvars()  # tasks that other tests called have bound theirs
     with bound_contextvars(request_id="r1"):
         logger.warning("%s is late", "it", extra={"job_id": "j1", "data": {"args": "a whole message"}})
     (line,) = written(capsys)

@@ -242,16 +242,28 @@ def test_the_gpu_overlay_changes_the_worker_alone() -> None:
 
 
 def test_what_prometheus_asks_is_there() -> None:
-    """Its targets are services, at the ports where they listen, on a network that they share."""
-    configured = yaml.safe_load((DOCKER / "prometheus.yml").read_text())
-    targets = [
-        target for job in configured["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
-    ]
-    assert targets
-    for target in targets:
+    """Its targets are all that count something, at the ports where they listen, on a network that they share."""
+    jobs = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
+    fixed = [target for job in jobs for group in job.get("static_configs", ()) for target in group["targets"]]
+    assert {target.partition(":")[0] for target in fixed} == {"api", "flower"}
+    for target in fixed:
         name, port = target.split(":")
         assert int(port) in [entry["target"] for entry in SERVICES[name]["ports"]]
-        assert "outside" in SERVICES[name]["networks"]
+    (found,) = (group for job in jobs for group in job.get("dns_sd_configs", ()))
+    assert set(found["names"]) == {"worker", "maintenance", "webhooks"}
+    for name in found["names"]:
+        assert SERVICES[name]["environment"]["MAINMASK_METRICS_PORT"] == str(found["port"])
+        assert SERVICES[name]["environment"]["MAINMASK_METRICS_HOST"] == "0.0.0.0"
+    assert all("outside" in SERVICES[name]["networks"] for name in [*found["names"], "api", "flower", "prometheus"])
+
+
+def test_prometheus_is_given_its_rules() -> None:
+    """The files that it names are mounted beside its own."""
+    configured = yaml.safe_load((DOCKER / "prometheus.yml").read_text())
+    mounted = {Path(volume["target"]): Path(volume["source"]) for volume in SERVICES["prometheus"]["volumes"]}
+    assert configured["rule_files"]
+    for name in configured["rule_files"]:
+        assert mounted[Path("/etc/prometheus") / name].is_file()
 
 
 def test_grafana_is_told_where_prometheus_is() -> None:

@@ -5,9 +5,10 @@ import re
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,8 @@ class Machine:
     folder: Path
     elsewhere: dict[str, str]
     """From what compose.yaml and the Dockerfiles say, as patterns, to what that is here; in this order."""
+    metrics_ports: dict[str, int] = field(default_factory=lambda: defaultdict(free_port))
+    """By service; among containers all have the same."""
 
     def here(self, said: str) -> str:
         """What they say, for this machine."""
@@ -48,7 +51,8 @@ class Machine:
         said = {**image.get(name, {}), **SERVICES[name]["environment"]}
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
         always = {"PATH": programs, "HOSTNAME": os.uname().nodename, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
-        return {**{variable: self.here(value) for variable, value in said.items()}, **always}
+        here = {variable: self.here(value) for variable, value in said.items()}
+        return {**here, "MAINMASK_METRICS_PORT": str(self.metrics_ports[name]), **always}
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         """The service's process, which writes NAME.log."""
@@ -132,6 +136,13 @@ def test_a_key_is_made_and_a_job_is_done_with_it(running: object, machine: Machi
         assert job.result.main_object is not None
         assert job.result.main_object.label == "snowboard"
         assert client.download(job, "mask").startswith(b"\x89PNG")
+
+
+def test_prometheus_reaches_the_metrics(running: object, machine: Machine) -> None:
+    """Of all that count something."""
+    urls = {name: f"http://127.0.0.1:{machine.metrics_ports[name]}" for name in ("worker", "maintenance", "webhooks")}
+    for name, url in {**urls, "api": machine.here("http://127.0.0.1:8000")}.items():
+        assert "mainmask_build_info" in httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().text, name
 
 
 def test_flower_shows_tasks_to_who_knows_the_password_and_changes_nothing(running: object, machine: Machine) -> None:

@@ -3,12 +3,12 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn, cast
 from unittest.mock import Mock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from PIL import Image
 from sqlalchemy import event, func, update
 from sqlalchemy.exc import DataError, OperationalError
 
-from db import jobs
+from db import jobs, profiles
 from db.claims import Holder
 from db.documents import JobDocument, job_document
 from db.errors import (
@@ -428,7 +428,8 @@ def picture_file(size: tuple[int, int] = (64, 48)) -> bytes:
 
 def submit_pointer(**values: Any) -> UUID:
     """A job whose image was not in the submission."""
-    new = new_job(labels=["cat"], image_sha256=None, image_width=None, image_height=None, image_bytes=None, **values)
+    unknown = dict.fromkeys(("image_sha256", "image_width", "image_height", "image_bytes"))
+    new = new_job(**{"labels": ["cat"], **unknown, **values})
     with session_factory().begin() as session:
         jobs.create(session, new)
     return new.id
@@ -445,6 +446,72 @@ def test_an_image_is_fetched_once_and_described(worker: Worker) -> None:
     image = document.input.image
     assert (image.width, image.height) == (80, 40)
     assert image.sha256 == hashlib.sha256(worker.store.get(image_key(job_id))).hexdigest()
+
+
+@pytest.fixture
+def announced(worker: Worker) -> Iterator[None]:
+    """The fakes are the models that answer."""
+    models = {str(name): asdict(card) for name, card in worker.runtime().pipeline.cards.items()}
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", models)
+    yield
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", {})
+
+
+def test_a_fetched_image_that_was_asked_about_before_is_answered_with_that(worker: Worker, announced: None) -> None:
+    """No model looks; the job ends at its first stage, with the same answer and pictures of its own."""
+    worker.fetched = {f"https://{host}.example/": picture_file((70, 35)) for host in ("a", "b")}
+    tenant = f"tenant-{uuid4()}"
+    first = worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    worker.classifier.error = ValueError("it is asked again")
+    job_id = submit_pointer(image_url="https://b.example/", tenant=tenant)
+    worker.run(StageName.CLASSIFY, job_id)
+    document = worker.document(job_id)
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, first.id)
+    assert [stage.status for stage in document.stages] == [
+        StageStatus.SUCCEEDED,
+        StageStatus.SKIPPED,
+        StageStatus.SKIPPED,
+    ]
+    assert document.result is not None
+    assert first.result is not None
+    for part in ("outcome", "explanation", "main_object", "candidates", "searched", "models"):
+        assert getattr(document.result, part) == getattr(first.result, part), part
+    assert document.result.instances[0].mask == first.result.instances[0].mask
+    assert worker.store.get(artifact_key(job_id, 0, "mask")) == worker.store.get(artifact_key(first.id, 0, "mask"))
+    assert document.input.image.width == 70
+    # An answer that was given again may be given again.
+    again = submit_pointer(image_url="https://a.example/", tenant=tenant)
+    worker.run(StageName.CLASSIFY, again)
+    assert worker.document(again).reused_from == job_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reuse": False}, {"tenant": "somebody-else"}, {"labels": ["dog"]}, {"instances_wanted": Instances.ALL}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_fetched_image_with_another_question_is_looked_at(
+    worker: Worker, announced: None, change: dict[str, Any]
+) -> None:
+    """Also where the caller wants it anew, or is another one."""
+    worker.fetched["https://a.example/"] = picture_file((70, 35))
+    tenant = f"tenant-{uuid4()}"
+    worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    document = worker.run_all(submit_pointer(**({"image_url": "https://a.example/", "tenant": tenant} | change)))
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
+
+
+def test_an_earlier_answer_whose_pictures_are_gone_is_no_answer(worker: Worker, announced: None) -> None:
+    """The image is looked at as if there had been none."""
+    worker.fetched["https://a.example/"] = picture_file((70, 35))
+    tenant = f"tenant-{uuid4()}"
+    first = submit_pointer(image_url="https://a.example/", tenant=tenant)
+    worker.run_all(first)
+    worker.store.delete([artifact_key(first, 0, "mask")])
+    document = worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
+    assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
 
 
 def test_a_fetch_that_was_not_let_is_no_attempt(worker: Worker) -> None:

@@ -73,7 +73,8 @@ def _of(config: Settings) -> list[Checkpoint]:
 
 def _pull(checkpoints: Sequence[Checkpoint], config: Settings, console: Console) -> list[dict[str, Any]]:
     offline = config.models_offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in TRUE
-    puller = Puller(ModelFolder(config.models_dir), config.models_mirror, offline)
+    mirror = str(config.models_mirror) if config.models_mirror else None
+    puller = Puller(ModelFolder(config.models_dir), mirror, offline)
     found = []
     for checkpoint in checkpoints:
         if not checkpoint.license.commercial_use:

@@ -11,6 +11,7 @@ import httpx
 
 from worker.models.errors import DiskFailed, NotAsPublished, PullRefused, PullUnreachable
 from worker.models.listing import PublishedFile
+from worker.pipeline.model_files import UNFINISHED
 
 TIMEOUT = httpx.Timeout(30.0)
 ATTEMPTS = 5
@@ -31,7 +32,7 @@ def download(file: PublishedFile, folder: Path, progress: Progress) -> str:
     What came before a break is kept beside it as `.part`, also for the next call. Raises `PullUnreachable`,
     `PullRefused`, `NotAsPublished` and `DiskFailed`.
     """
-    part = folder / f"{file.name}.part"
+    part = folder / (file.name + UNFINISHED)
     try:
         resumed = part.exists()
         _fetch(file, part, progress)
@@ -116,6 +117,9 @@ def _write(response: httpx.Response, part: Path, start: int, total: int | None, 
         for chunk in response.iter_raw():
             target.write(chunk)
             done += len(chunk)
+            if total is not None and done > total:
+                part.unlink()
+                raise NotAsPublished(str(response.url), f"it has more than {total:,} bytes")
             progress(done, total)
     if total is not None and done != total:
         raise Broken(f"it ended after {done:,} of {total:,} bytes")

@@ -1,6 +1,8 @@
 """Which files make a checkpoint, where they are, and what is publicly known of them."""
 
+import re
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, errors, hf_hub_url
@@ -8,7 +10,7 @@ from huggingface_hub.hf_api import RepoSibling
 
 from db.checkpoints import Bundled, Checkpoint, HubRepository, WebFile
 from worker.models.errors import NotAsPublished, PullRefused, PullUnreachable
-from worker.pipeline.model_files import WEIGHTS
+from worker.pipeline.model_files import SHA256, WEIGHTS
 
 HUB = "https://huggingface.co"
 TIMEOUT_SECONDS = 30
@@ -29,6 +31,7 @@ CONFIGURATION = frozenset(
     }
 )
 """What transformers reads besides the weights. Repositories hold more: other frameworks' weights, pictures, code."""
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -75,19 +78,32 @@ def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -
         info = HfApi(endpoint, token=False).model_info(
             source.repository, revision=revision or source.revision, timeout=TIMEOUT_SECONDS, files_metadata=True
         )
+        siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
     except errors.HfHubHTTPError as error:
         raise PullRefused(where, f"it answers {error.response.status_code}") from error
     except (TRANSPORT_ERROR, OSError) as error:
         raise PullUnreachable(where, str(error) or type(error).__name__) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NotAsPublished(where, "it doesn't speak the hub's language") from error
-    siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
     weights = next((name for name in WEIGHTS if name in siblings), None)
-    if weights is None or info.sha is None:
+    if weights is None:
         raise NotAsPublished(where, f"the repository holds none of {', '.join(WEIGHTS)}")
     names = [*sorted(CONFIGURATION & siblings.keys()), weights]
-    files = (_published(siblings[name], source.repository, info.sha, endpoint) for name in names)
-    return Listing(tuple(files), info.sha)
+    commit = info.sha
+    if not _is(commit, COMMIT) or not all(_is_sane(siblings[name]) for name in names):
+        raise NotAsPublished(where, "it doesn't speak the hub's language")
+    files = [_published(siblings[name], source.repository, commit, endpoint) for name in names]
+    return Listing(tuple(files), commit)
+
+
+def _is_sane(sibling: RepoSibling) -> bool:
+    """Whether size and checksum are some, where they are given: the hub's library takes anything for them."""
+    has_size = sibling.size is None or (isinstance(sibling.size, int) and sibling.size >= 0)
+    return has_size and (sibling.lfs is None or _is(sibling.lfs.sha256, SHA256))
+
+
+def _is(value: object, pattern: re.Pattern[str]) -> TypeGuard[str]:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _published(sibling: RepoSibling, repository: str, commit: str, endpoint: str) -> PublishedFile:

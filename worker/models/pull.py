@@ -11,11 +11,16 @@ from db.checkpoints import Bundled, Checkpoint
 from db.errors import CheckpointInvalid, CheckpointMissing
 from worker.models.download import Progress, download
 from worker.models.errors import DiskFailed, NotAsPublished, PullOffline, PullRunning
-from worker.models.listing import PublishedFile, list_files
-from worker.pipeline.model_files import SUMS, ModelFolder, check_sum, read_sums
-
-REVISION = "REVISION"
-"""Where the commit is kept that was pulled: it is what a damaged file is fetched from again."""
+from worker.models.listing import COMMIT, PublishedFile, list_files
+from worker.pipeline.model_files import (
+    REVISION,
+    SUMS,
+    UNFINISHED,
+    ModelFolder,
+    check_no_others,
+    check_sum,
+    read_sums,
+)
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,10 @@ class Puller:
 
     def _pull(self, checkpoint: Checkpoint, folder: Path, progress: Callable[[str], Progress]) -> None:
         known = _known_sums(folder)
-        kept = folder / REVISION
-        revision = kept.read_text().strip() if kept.exists() else None
-        listing = list_files(checkpoint, mirror=self.mirror, revision=revision)
+        listing = list_files(checkpoint, mirror=self.mirror, revision=_known_commit(folder))
+        check_no_others(folder, {file.name for file in listing.files})
         if listing.revision:
-            _write(kept, listing.revision + "\n")
+            _write(folder / REVISION, listing.revision + "\n")
         sums = {file.name: _make_whole(file, folder, known, progress) for file in listing.files}
         _write(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
 
@@ -86,9 +90,16 @@ def _known_sums(folder: Path) -> dict[str, str]:
         return {}
 
 
+def _known_commit(folder: Path) -> str | None:
+    """The one that was pulled before; None, too, where what is written there is none."""
+    path = folder / REVISION
+    found = path.read_text(errors="replace").strip() if path.exists() else ""
+    return found if COMMIT.fullmatch(found) else None
+
+
 def _write(path: Path, text: str) -> None:
     """The whole of it or nothing."""
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(path.name + UNFINISHED)
     part.write_text(text)
     part.replace(path)
 

@@ -2,37 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 
-from db.errors import CheckpointInvalid
+from db.errors import CheckpointInvalid, MainmaskError
 
 LONGEST_REASON = 300
 """In characters: libraries go on for pages."""
 
-RAISED = (
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    SafetensorError,
-    TypeError,
-    UnpicklingError,
-    ValueError,
-)
-
 
 @contextmanager
-def broken_files(where: Path) -> Iterator[None]:
-    """Raise `CheckpointInvalid`, which names the file or folder, for any of their errors."""
+def broken_files(where: object) -> Iterator[None]:
+    """Raise `CheckpointInvalid`, which names that file, folder or model, for all of their errors but lack of memory."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (MainmaskError, MemoryError, torch.OutOfMemoryError):
         raise
-    except RAISED as error:
-        raise CheckpointInvalid(where, " ".join(str(error).split())[:LONGEST_REASON]) from error
+    except Exception as error:
+        # Of any kind: a config of the wrong contents fails wherever in a library it is first used.
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise CheckpointInvalid(where, reason[:LONGEST_REASON]) from error

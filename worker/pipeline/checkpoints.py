@@ -27,6 +27,7 @@ from db.errors import CheckpointInvalid
 from worker.pipeline.broken_files import broken_files
 from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
+from worker.pipeline.configurations import check_configuration
 from worker.pipeline.detect import Detector
 from worker.pipeline.encoding import Encode, Encoder
 from worker.pipeline.execution import Execution
@@ -84,6 +85,8 @@ class Loader:
         """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
         files = self.folder.find(checkpoint)
         with ONE_AT_A_TIME, broken_files(files.folder):
+            for path in sorted(files.folder.glob("*config.json")):
+                check_configuration(path)
             stage = LOADERS[checkpoint.kind](Loading(checkpoint, files, self.execution))
         return LoadedModel(stage, card(checkpoint, files))
 

@@ -1,6 +1,8 @@
 """The files of checkpoints on this machine, and whether they are whole."""
 
 import hashlib
+import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,11 @@ from db.errors import CheckpointInvalid, CheckpointMissing
 BUNDLED = Path(__file__).parent.parent / "tiny" / "checkpoints"
 SUMS = "SHA256SUMS"
 """In the form of `sha256sum`. A pull writes it last: where it is missing, the pull didn't end."""
+REVISION = "REVISION"
+"""Where the commit is kept that was pulled: it is what a damaged file is fetched from again."""
+UNFINISHED = ".part"
+"""What the name of a file ends with while it is being fetched."""
+SHA256 = re.compile("[0-9a-f]{64}")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """What transformers' weights are called, the safer form first."""
 
@@ -47,10 +54,13 @@ class ModelFolder:
         Raises `CheckpointMissing` when they were never pulled whole, `CheckpointInvalid` when they have changed since.
         """
         folder = self.of(checkpoint)
-        if not isinstance(checkpoint.source, Bundled) and not (folder / SUMS).exists():
-            raise CheckpointMissing(checkpoint.name, self.root)
+        was_pulled = not isinstance(checkpoint.source, Bundled)
         try:
+            if was_pulled and not (folder / SUMS).exists():
+                raise CheckpointMissing(checkpoint.name, self.root)
             sums = read_sums(folder / SUMS)
+            if was_pulled:
+                check_no_others(folder, sums)
             for name, expected in sums.items():
                 check_sum(folder / name, expected)
         except OSError as error:
@@ -75,17 +85,31 @@ def weights_names(checkpoint: Checkpoint) -> tuple[str, ...]:
 def read_sums(path: Path) -> dict[str, str]:
     """SHA-256 sums by file name; raises OSError, and `CheckpointInvalid` for a line that is none."""
     sums = {}
-    for line in path.read_text().splitlines():
+    # What is no text shows in the line's own error.
+    for line in path.read_text(errors="backslashreplace").splitlines():
         digest, separator, name = line.partition("  ")
         # A name is that of a file beside the list: it leads nowhere else.
-        if not separator or len(digest) != hashlib.sha256().digest_size * 2 or Path(name).name != name:
+        if not separator or not SHA256.fullmatch(digest) or Path(name).name != name or "\0" in name:
             raise CheckpointInvalid(path, f"this line is no checksum: {line[:100]!r}")
         sums[name] = digest
     return sums
 
 
+def check_no_others(folder: Path, names: Container[str]) -> None:
+    """Raise `CheckpointInvalid` for a file that isn't one of these, and that transformers might read; OSError.
+
+    What a pull keeps for itself, and hidden files, nobody reads.
+    """
+    for path in sorted(folder.iterdir()):
+        is_ours = path.name in {SUMS, REVISION} or path.name.endswith(UNFINISHED) or path.name.startswith(".")
+        if not is_ours and path.name not in names:
+            raise CheckpointInvalid(folder, f"{path.name} is none of its files, and has to go")
+
+
 def check_sum(path: Path, expected: str) -> None:
     """Read the file through; raises OSError, and `CheckpointInvalid` when its SHA-256 is another one."""
+    if path.exists() and not path.is_file():
+        raise CheckpointInvalid(path, "it is no file")  # a pipe or device would be read for ever
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != expected:

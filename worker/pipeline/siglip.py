@@ -65,9 +65,16 @@ class SiglipClassifier(Classifier):
         # The training texts were in lower case.
         prompts = [template.format(label).lower() for label in labels for template in TEMPLATES]
         inputs = self._processor(
-            text=prompts, padding="max_length", max_length=TEXT_TOKENS, truncation=True, return_tensors="pt"
+            text=prompts,
+            padding="max_length",
+            padding_side="right",  # its tokenizer is Gemma's, which pads at the left unless it is told otherwise
+            max_length=TEXT_TOKENS,
+            truncation=True,
+            return_tensors="pt",
         )
-        features = _unit(pooled(self._siglip.get_text_features(**inputs.to(self._siglip.device))))
+        # Without a mask: in training it looked at the padding, too.
+        tokens = inputs["input_ids"].to(self._siglip.device)
+        features = _unit(pooled(self._siglip.get_text_features(input_ids=tokens)))
         return _unit(features.reshape(len(labels), len(TEMPLATES), -1).mean(1))
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -26,6 +26,8 @@ class Hub:
     """Statuses that the next requests for files get instead."""
     content_type: str = "application/octet-stream"
     knows_ranges: bool = True
+    is_endless: bool = False
+    """It sends files over and over, and doesn't say how long they are."""
     lists: bytes | None = None
     """What it answers instead of a repository's list."""
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -106,6 +108,10 @@ class Handler(BaseHTTPRequestHandler):
             span = "*" if beyond else f"{start}-{len(data) - 1}"
             self.send_header("content-range", f"bytes {span}/{len(data)}")
         self.send_header("content-type", self.hub.content_type)
+        if self.hub.is_endless:
+            self.end_headers()
+            self.send_without_end(data)
+            return
         self.send_header("content-length", str(max(0, len(data) - start)))
         self.end_headers()
         body = data[start:]
@@ -115,6 +121,11 @@ class Handler(BaseHTTPRequestHandler):
         # Counted first: whoever has the last byte may look at once.
         self.hub.sent_bytes += len(body)
         self.wfile.write(body)
+
+    def send_without_end(self, data: bytes) -> None:
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests look at the requests."""

@@ -81,6 +81,24 @@ def test_a_damaged_model_is_told(folder: ModelFolder, capsys: pytest.CaptureFixt
     assert "SHA-256" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("mirror", ["hub.example", "file:///models", "http://"])
+def test_a_mirror_is_an_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mirror: str
+) -> None:
+    """What is none is told before anything is asked."""
+    monkeypatch.setenv("MAINMASK_MODELS_MIRROR", mirror)
+    settings.cache_clear()
+    assert main(["pull", SLIM]) == 2
+    assert "models_mirror" in capsys.readouterr().err
+
+
+def test_an_empty_mirror_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As container files write what isn't set."""
+    monkeypatch.setenv("MAINMASK_MODELS_MIRROR", "")
+    settings.cache_clear()
+    assert settings().models_mirror is None
+
+
 def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a traceback."""
     monkeypatch.setenv("MAINMASK_PROFILE", "huge")

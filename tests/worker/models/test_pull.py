@@ -1,7 +1,7 @@
 """Pulling checkpoints over a network, a server and a disk that have their bad days."""
 
-import errno
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -118,6 +118,11 @@ class Trouble(NamedTuple):
     said: str
 
 
+def listed(sha: object = COMMIT, **weights: object) -> bytes:
+    """A list as of the hub's with something wrong about the weights or the commit."""
+    return json.dumps({"id": SLIM, "sha": sha, "siblings": [{"rfilename": "model.safetensors", **weights}]}).encode()
+
+
 PAGE = b"<!DOCTYPE html><title>Please log in</title>"
 TROUBLES = {
     "a web page": Trouble({"content_type": "text/html; charset=utf-8"}, NotAsPublished, "web page"),
@@ -126,6 +131,16 @@ TROUBLES = {
     "its own trouble": Trouble({"answers": [503] * 9}, PullUnreachable, "503"),
     "an empty list": Trouble({"lists": b"{}"}, NotAsPublished, "language|holds none"),
     "no list": Trouble({"lists": PAGE}, NotAsPublished, "language"),
+    "a list of nonsense": Trouble({"lists": b'{"id": "a", "sha": 7, "siblings": 7}'}, NotAsPublished, "language"),
+    "no names": Trouble({"lists": b'{"id": "a", "siblings": [{"rfilename": []}]}'}, NotAsPublished, "language"),
+    "no commit": Trouble({"lists": listed(sha="../../main")}, NotAsPublished, "language"),
+    "no size": Trouble({"lists": listed(size="large")}, NotAsPublished, "language"),
+    "no checksum": Trouble(
+        {"lists": listed(lfs={"sha256": 7, "size": 9, "pointerSize": 9})}, NotAsPublished, "language"
+    ),
+    "an empty checksum": Trouble(
+        {"lists": listed(lfs={"sha256": "", "size": 9, "pointerSize": 9})}, NotAsPublished, "language"
+    ),
     "another repository": Trouble({"repositories": {}}, PullRefused, "404"),
 }
 
@@ -192,6 +207,36 @@ def test_what_was_pulled_first_is_trusted_from_then_on(folder: ModelFolder, hub:
         pull(folder, hub, slim)
 
 
+def test_a_stranger_in_the_folder_is_told_before_the_download(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """Workers would refuse the folder, whatever is pulled into it."""
+    folder.of(slim).mkdir(parents=True)
+    (folder.of(slim) / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointInvalid, match="adapter_config"):
+        pull(folder, hub, slim)
+    assert not any("/resolve/" in path for path, _ in hub.requests)
+
+
+@pytest.mark.parametrize("name", ["REVISION", "SHA256SUMS"])
+def test_a_spoiled_record_of_the_last_pull_is_written_anew(
+    folder: ModelFolder, hub: Hub, slim: Checkpoint, name: str
+) -> None:
+    """As if there had been none."""
+    pull(folder, hub, slim)
+    right = (folder.of(slim) / name).read_bytes()
+    (folder.of(slim) / name).write_bytes(b"\x80\x81")
+    (folder.of(slim) / "model.safetensors").unlink()
+    assert pull(folder, hub, slim)
+    assert (folder.of(slim) / name).read_bytes() == right
+
+
+def test_more_bytes_than_published_are_not_waited_for(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """An answer without an end fills no disk."""
+    hub.is_endless = True
+    with pytest.raises(NotAsPublished, match="more than"):
+        pull(folder, hub, slim)
+    assert [path.name for path in folder.of(slim).iterdir()] == ["REVISION"]
+
+
 def test_offline_nothing_is_asked(
     folder: ModelFolder, hub: Hub, slim: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,16 +267,11 @@ def test_a_full_disk_is_told_before_the_download(
     assert hub.sent_bytes < len(PTH) or not (folder.of(sam) / "sam.pth").exists()
 
 
-def test_a_disk_that_fills_up_is_told(
-    folder: ModelFolder, hub: Hub, sam: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While it is being written, too."""
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(download, "_write", full)
-    with pytest.raises(DiskFailed, match="No space left"):
+def test_a_disk_that_fills_up_is_told(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
+    """While it is being written, too: a device of the system's takes no byte, as a full disk does."""
+    folder.of(sam).mkdir(parents=True)
+    (folder.of(sam) / "sam.pth.part").symlink_to("/dev/full")
+    with pytest.raises(DiskFailed, match=r"No space left[\s\S]*MAINMASK_MODELS_DIR"):
         pull(folder, hub, sam)
 
 

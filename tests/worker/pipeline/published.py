@@ -262,7 +262,7 @@ def _like_the_bundled(bundled: str, folder: Path, side: int) -> None:
 def _siglip(folder: Path, side: int) -> None:
     size = {"height": side, "width": side}
     SiglipImageProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3).save_pretrained(folder)
-    _words(folder, length=64)
+    _words(folder, length=64, model_input_names=["input_ids"])
 
 
 def _owlv2(folder: Path, side: int) -> None:
@@ -270,13 +270,13 @@ def _owlv2(folder: Path, side: int) -> None:
     _words(folder, length=16)
 
 
-def _words(folder: Path, length: int) -> None:
+def _words(folder: Path, length: int, **more: Any) -> None:
     """A tokenizer of a few words; 0 is the padding, which OWLv2 takes for no text at all where it comes first."""
     words = "<pad> <unk> a photo of picture the in middle . cat dog snowboard man".split()
     tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = Whitespace()
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=length
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=length, **more
     ).save_pretrained(folder)
 
 

@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from segment_anything import sam_model_registry
+from tokenizers.processors import TemplateProcessing
+from transformers import GemmaTokenizer
 
 from db.catalog import CHECKPOINTS, PROFILES, SEGMENTERS, chosen
 from db.checkpoints import Bundled, Checkpoint, WebFile
@@ -113,6 +115,52 @@ def test_weights_without_safetensors_load(tmp_path: Path) -> None:
     (folder / "model.safetensors").unlink()
     write_sums(folder)
     assert loader(tmp_path).load(checkpoint)
+
+
+def test_a_vocabulary_and_its_merges_are_a_tokenizer(tmp_path: Path) -> None:
+    """MetaCLIP's repository has no `tokenizer.json`: the same texts become the same tokens."""
+    checkpoint = publish("facebook/metaclip-b32-400m", tmp_path)
+    folder = ModelFolder(tmp_path).of(checkpoint)
+    known = json.loads((folder / "tokenizer.json").read_text())["model"]
+    for path in folder.glob("*token*.json"):
+        path.unlink()
+    (folder / "vocab.json").write_text(json.dumps(known["vocab"]))
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in known["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]))
+    ends = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    described = {**ends, "pad_token": "<|endoftext|>", "tokenizer_class": "CLIPTokenizer", "model_max_length": 77}
+    (folder / "tokenizer_config.json").write_text(json.dumps(described))
+    write_sums(folder)
+    classifier: Any = loader(tmp_path).load(checkpoint).stage
+    bundled: Any = loader(tmp_path).load(CHECKPOINTS["mainmask/tiny-clip"]).stage
+    for text in ("a photo of a dog.", "Zwei Hunde, 2 катки", "snow-boards!!"):
+        tokens = (stage._processor.tokenizer(text)["input_ids"] for stage in (classifier, bundled))
+        assert next(tokens) == next(tokens)
+
+
+def test_siglip_reads_texts_as_in_its_training(tmp_path: Path, sample: Image.Image) -> None:
+    """SigLIP 2 with a tokenizer of Gemma's class: in lower case, closed by `<eos>`, padded to 64 tokens, unmasked."""
+    checkpoint = publish("google/siglip2-base-patch16-224", tmp_path)
+    folder = ModelFolder(tmp_path).of(checkpoint)
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *"▁adog", "▁a", "▁d", "▁do", "▁dog"]
+    merges = [("▁", "a"), ("▁", "d"), ("▁d", "o"), ("▁do", "g")]
+    tokenizer = GemmaTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=merges)
+    tokenizer._tokenizer.post_processor = TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
+    tokenizer.save_pretrained(folder)
+    write_sums(folder)
+    classifier: Any = loader(tmp_path).load(checkpoint).stage
+    read: list[torch.Tensor] = []
+    text_features = classifier._siglip.get_text_features
+
+    def reading(input_ids: torch.Tensor) -> Any:
+        read.append(input_ids)
+        return text_features(input_ids)
+
+    classifier._siglip.get_text_features = reading
+    classifier.probabilities(sample, ["a Dog"])
+    spelled = ["".join(words[token] for token in row) for row in read[0]]
+    assert {len(row) for row in read[0]} == {64}
+    assert spelled[-1] == "a▁dog<eos>" + 61 * "<pad>"
 
 
 class Trap:
