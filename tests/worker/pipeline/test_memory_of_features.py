@@ -1,5 +1,6 @@
 """The bundled models as a worker runs them: a second question about a picture skips the encoders."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from unittest.mock import patch
 
@@ -8,10 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.readings import Readings, moved
+from worker.evaluation.measures import mask_iou
 from worker.pipeline.batching import BatchLimits
 from worker.pipeline.encoding import Memory
 from worker.pipeline.execution import Execution
 from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.results import Box, Classification, Detection, Mask
 
 STAGES = ("classify", "detect", "segment")
 
@@ -70,3 +73,27 @@ def test_words_are_read_once(remembering: Pipeline, sample: Image.Image) -> None
         remembering.detector.detect(other, "sofa")
     text.assert_not_called()
     words.assert_not_called()
+
+
+def test_batched_answers_are_those_of_one_at_a_time(pipeline: Pipeline, sample: Image.Image) -> None:
+    """Four threads, whose pictures go through each encoder together."""
+    limits = {stage: BatchLimits(size=4, wait_seconds=10) for stage in STAGES}
+    batching = Pipeline.load("tiny", execution=Execution.choose("cpu", limits=limits))
+    pictures = [sample, sample.rotate(180), sample.rotate(90, expand=True), sample.resize((300, 300))]
+    boxes: list[Box] = [(10, 10, 90, 90)]
+
+    def ask(models: Pipeline, picture: Image.Image) -> tuple[Classification, Detection, Mask]:
+        classification = models.classifier.classify(picture, ["man", "snowboard"])
+        detection = models.detector.detect(picture, "snowboard", threshold=0.0)
+        return classification, detection, models.segmenter.segment(picture, boxes)[0]
+
+    together: list[tuple[Classification, Detection, Mask]] = []
+    alone = [ask(pipeline, picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        calls = moved(Readings.here, lambda: together.extend(threads.map(partial(ask, batching), pictures)))
+    assert [calls.value("mainmask_batch_size_count", stage=stage) for stage in STAGES] == [1] * 3
+    for one, batched in zip(alone, together, strict=True):
+        assert batched[0].main_object.label == one[0].main_object.label
+        assert batched[0].margin == pytest.approx(one[0].margin, abs=1e-4)
+        assert batched[1].boxes[0].box == pytest.approx(one[1].boxes[0].box, abs=0.01)
+        assert mask_iou(batched[2].pixels, one[2].pixels) >= 0.999
