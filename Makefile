@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults soak lint audit format train evaluate clean
+.PHONY: help demo up test faults soak bench bench-smoke lint audit format train evaluate clean
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## One sample picture through the whole service: install, start, segment, stop
 	@$(BIN)/mainmask demo
@@ -25,6 +25,12 @@ faults: $(VENV)/.installed-dev ## Kill processes and servers under load: no job 
 MINUTES ?= 5
 soak: $(VENV)/.installed-dev ## Random faults under steady load, and an account of every job (MINUTES=5)
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+
+bench: $(VENV)/.installed-dev ## Measure speed and memory against the goals (half an hour, with the machine to itself)
+	@$(BIN)/python -m tests.benchmarks
+
+bench-smoke: $(VENV)/.installed-dev ## A little of every benchmark: do they run?
+	@$(BIN)/python -m tests.benchmarks --smoke
 
 lint: $(VENV)/.installed-dev ## Style, types and import rules
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db import batches, outbox, tallies
 from db.errors import JobNotFound
@@ -107,9 +107,13 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
 
 
 def start(session: Session, job_id: UUID) -> Job:
-    """The job of a stage that was just claimed, now running."""
-    _move(session, job_id, JobStatus.QUEUED, JobStatus.RUNNING)
-    return get(session, job_id)
+    """The job of a stage that was just claimed, now running, with its stages; instances it has none yet."""
+    job = session.scalars(select(Job).where(Job.id == job_id).options(joinedload(Job.stages))).unique().one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    if job.status is JobStatus.QUEUED:
+        _move(session, job_id, JobStatus.QUEUED, JobStatus.RUNNING)
+    return job
 
 
 @dataclass(frozen=True)

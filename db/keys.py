@@ -5,6 +5,7 @@ from uuid import UUID
 
 JOBS = "jobs/"
 UPLOADS = "uploads/"
+FEATURES = "features/"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,6 +27,11 @@ def artifact_key(job_id: UUID, instance: int, artifact: str) -> str:
 def upload_key(upload_id: UUID) -> str:
     """What a caller has put where it was told to."""
     return f"{UPLOADS}{upload_id}"
+
+
+def features_key(name: str) -> str:
+    """What a model's encoder made of a picture, left by one worker for the others."""
+    return f"{FEATURES}{name}"
 
 
 def earliest_id(moment: datetime) -> UUID:

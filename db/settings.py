@@ -5,7 +5,7 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -92,6 +92,23 @@ class Settings(BaseSettings):
     """Never ask the network for models. The workers never do."""
     device: str = "auto"
     """A torch device; `auto` takes CUDA where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision of the models' matrix products; `auto` takes the fastest that the device computes in hardware."""
+    classify_batch_size: int = Field(1, ge=1)
+    """Pictures a call of this stage's model, from jobs that are in flight together. More than 1 pays on a GPU; on a
+    CPU, and for small models, measure first."""
+    detect_batch_size: int = Field(1, ge=1)
+    segment_batch_size: int = Field(1, ge=1)
+    batch_wait_seconds: float = Field(0.005, ge=0)
+    """How long a picture waits for others while the model is free, where batches are larger than 1."""
+    image_cache_bytes: int = Field(64 * 1024 * 1024, ge=0)
+    """Of decoded pictures, kept from one stage to the next in a worker process."""
+    feature_cache_bytes: int = Field(128 * 1024 * 1024, ge=0)
+    """Of what the models' encoders made of pictures, kept in a worker process for the next question about them."""
+    share_features: bool = False
+    """Whether workers leave such features of CLIP and SAM for each other in the object storage, 2 MB a picture."""
+    feature_hours: float = Field(24, gt=0)
+    """How long they stay there."""
     torch_threads: int = 1
     """CPU threads of one model call. The worker's threads run calls side by side: more than the cores there are, all
     calls together, makes each of them many times slower."""

@@ -68,6 +68,13 @@ class ObjectStore:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 self._delete([item["Key"] for item in page.get("Contents", [])])
 
+    def delete_older(self, prefix: str, moment: datetime) -> None:
+        """Delete the objects below the prefix that were stored before the moment."""
+        with _translated("delete", prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                found = page.get("Contents", [])
+                self._delete([item["Key"] for item in found if item["LastModified"] < moment])
+
     def _delete(self, keys: Sequence[str]) -> None:
         found: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
         if found:

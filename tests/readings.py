@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Self
 
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -21,6 +22,11 @@ class Readings(Counter[Sample]):
                 for sample in family.samples:
                     found[sample.name, frozenset(sample.labels.items())] += sample.value  # type: ignore[assignment]  # a Counter adds floats, too
         return found
+
+    @classmethod
+    def here(cls) -> Self:
+        """Of the tests' own process."""
+        return cls.of(generate_latest().decode())
 
     def value(self, name: str, **labels: str) -> float:
         """Of this sample; 0 where there is none."""

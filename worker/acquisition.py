@@ -22,7 +22,7 @@ def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]
     Raises `InvalidImage` and its kin, `StorageUnavailable`, and what `runtime.fetch` raises.
     """
     if job.image_sha256 is not None:
-        return decode(runtime.store.get(image_key(job.id)), runtime.image_limits), None
+        return runtime.images.get(job.image_sha256, lambda: _decode_stored(job, runtime)), None
     if job.image_url is not None:
         data = runtime.fetch(job.image_url, job.tenant)
         runtime.store.put(image_key(job.id), data, "application/octet-stream")
@@ -32,5 +32,10 @@ def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]
         raise InvalidImage("it is empty.")
     if len(data) > runtime.image_limits.file_bytes:
         raise InvalidImage(f"its file has more than the {runtime.image_limits.file_bytes} bytes that are taken.")
-    image = decode(data, runtime.image_limits)
-    return image, ImageFacts(hashlib.sha256(data).hexdigest(), image.width, image.height, len(data))
+    digest = hashlib.sha256(data).hexdigest()
+    image = runtime.images.get(digest, lambda: decode(data, runtime.image_limits))
+    return image, ImageFacts(digest, image.width, image.height, len(data))
+
+
+def _decode_stored(job: Job, runtime: Runtime) -> Image.Image:
+    return decode(runtime.store.get(image_key(job.id)), runtime.image_limits)

@@ -81,6 +81,7 @@ def run_expire() -> None:
     """Remove what is older than the retention, and what nobody can ask for any more."""
     sweep.forget(session_factory(), object_store())
     sweep.expire(session_factory(), object_store(), timedelta(hours=settings().retention_hours))
+    sweep.forget_features(object_store(), timedelta(hours=settings().feature_hours))
 
 
 def run_orphans() -> None:

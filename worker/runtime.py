@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 import torch
+from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import profiles
@@ -14,6 +16,7 @@ from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.session import session_factory
 from db.settings import Settings, settings
+from db.states import StageName
 from db.storage import ObjectStore, object_store
 from worker.candidates.endpoint import Endpoint, EndpointRules
 from worker.candidates.nominator import Nominator
@@ -21,11 +24,18 @@ from worker.fetcher import Fetcher
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.lending import Lending
-from worker.pipeline.checkpoints import Loader, choose_device
+from worker.pipeline.batching import BatchLimits
+from worker.pipeline.cache import Cache
+from worker.pipeline.checkpoints import Loader
+from worker.pipeline.encoding import Memory
+from worker.pipeline.execution import Execution, keep_freed_memory
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.loaded_models import LoadedModels
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
+from worker.shared_features import SharedFeatures
+
+PICTURES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,10 @@ class Runtime:
     maximum_instances: int = 100
     """Of one job, at most."""
     lending: Lending = field(default_factory=Lending)
+    images: Cache[Image.Image] = field(default_factory=lambda: image_cache(0))
+    """Decoded pictures by their file's SHA-256."""
+    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(PICTURES_AT_ONCE, "pictures"))
+    """Encodes and stores pictures, while the stage goes on."""
 
     def announce(self) -> None:
         """Say which models this process answers with."""
@@ -78,7 +92,8 @@ def runtime() -> Runtime:
     """The process's runtime; the first call loads the models, which takes seconds."""
     config = settings()
     torch.set_num_threads(config.torch_threads)
-    loader = Loader(ModelFolder(config.models_dir), choose_device(config.device))
+    keep_freed_memory()
+    loader = Loader(ModelFolder(config.models_dir), execution(config))
     models = LoadedModels(loader.load, config.maximum_loaded_models)
     lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
     pipeline = Pipeline.of(config.checkpoints, models.get)
@@ -92,8 +107,31 @@ def runtime() -> Runtime:
         fetch=Fetcher.of(config),
         gate=Gate(),
         leases=Leases(session_factory(), config.lease_seconds),
-        holder=Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds),
+        holder=holder(config),
         profile=config.profile,
         maximum_instances=config.maximum_instances,
         lending=lending,
+        images=image_cache(config.image_cache_bytes),
     )
+
+
+def holder(config: Settings) -> Holder:
+    """This process, as claims name it."""
+    return Holder(f"{socket.gethostname()}:{os.getpid()}", config.lease_seconds)
+
+
+def execution(config: Settings) -> Execution:
+    """How the settings want the models to run."""
+    store = SharedFeatures(object_store()) if config.share_features else None
+    sizes = {
+        StageName.CLASSIFY: config.classify_batch_size,
+        StageName.DETECT: config.detect_batch_size,
+        StageName.SEGMENT: config.segment_batch_size,
+    }
+    limits = {str(name): BatchLimits(size, config.batch_wait_seconds) for name, size in sizes.items()}
+    return Execution.choose(config.device, config.dtype, Memory.of(config.feature_cache_bytes, store), limits)
+
+
+def image_cache(maximum_bytes: int) -> Cache[Image.Image]:
+    """For RGB pictures of so many bytes in all."""
+    return Cache("images", maximum_bytes, lambda image: 3 * image.width * image.height)

@@ -1,6 +1,8 @@
 """The work of each stage: a claimed job in, what to store out. The masks go to S3 here, before any row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 
 from PIL import Image
@@ -100,8 +102,7 @@ def segment(job: Job, runtime: Runtime) -> StageOutput:
         _instance(job, position, detection["label"], found, mask)
         for position, (found, mask) in enumerate(zip(detection["boxes"], cut, strict=True))
     ]
-    for instance, mask, box in zip(instances, cut, boxes, strict=True):
-        _store_pictures(runtime, job, instance, Cut(image, mask, box))
+    _store_pictures(runtime, job, [Cut(image, mask, box) for mask, box in zip(cut, boxes, strict=True)])
     return StageOutput(
         {"instances": len(instances)}, outcome=Outcome.FOUND, label=detection["label"], instances=instances
     )
@@ -155,7 +156,18 @@ DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
 
 
 @tracing.part("store pictures")
-def _store_pictures(runtime: Runtime, job: Job, instance: Instance, cut: Cut) -> None:
-    for artifact in job.outputs:
+def _store_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> None:
+    """Draw, encode and store all pictures of all instances, side by side; raises when one can't be stored."""
+
+    def store(position: int, cut: Cut, artifact: str) -> None:
         picture = DRAWN[Artifact(artifact)](cut)
-        runtime.store.put(artifact_key(job.id, instance.position, artifact), picture, "image/png")
+        runtime.store.put(artifact_key(job.id, position, artifact), picture, "image/png")
+
+    stored = [
+        runtime.pool.submit(copy_context().run, store, position, cut, artifact)
+        for position, cut in enumerate(cuts)
+        for artifact in job.outputs
+    ]
+    wait(stored)  # all of them, also when one fails: none is still at work when the stage is tried again
+    for each in stored:
+        each.result()

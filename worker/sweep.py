@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from kombu.exceptions import OperationalError
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import batches, claims, idempotency, jobs, lines, messages, signing, sweep, uploads
 from db.claims import Claim
 from db.errors import WorkerLost
-from db.keys import job_prefix, upload_key
+from db.keys import FEATURES, job_prefix, upload_key
 from db.lines import Limits
 from db.models import Job, Upload
 from db.states import StageName
@@ -167,6 +167,11 @@ def _forget_uploads(sessions: sessionmaker[Session], store: ObjectStore) -> int:
 def _forget_answers(sessions: sessionmaker[Session]) -> int:
     with sessions.begin() as session:
         return idempotency.forget_expired(session, BATCH)
+
+
+def forget_features(store: ObjectStore, age: timedelta) -> None:
+    """Remove what workers left for each other longer ago than `age`: by the storage's own clock, or nearly."""
+    store.delete_older(FEATURES, datetime.now(UTC) - age)
 
 
 def _expire_batch(sessions: sessionmaker[Session], store: ObjectStore, age: timedelta) -> int:

@@ -48,31 +48,32 @@ classify, detect, segment = (_stage_task(name) for name in StageName)
 def run_stage(task: Task, name: StageName, job_id: UUID) -> None:
     """Run a stage that is queued and due; a suspect one alone, so that it takes nobody with it."""
     with runtime().gate.shared():
-        if claim := take(name, job_id, suspect=False):
-            _run(task, claim)
+        if taken := take(name, job_id, suspect=False):
+            _run(task, *taken)
             return
     with runtime().sessions() as session:
         is_suspect = claims.is_suspect(session, job_id, name)
     if is_suspect:
         with runtime().gate.alone():
-            if claim := take(name, job_id, suspect=True):
-                _run(task, claim)
+            if taken := take(name, job_id, suspect=True):
+                _run(task, *taken)
                 return
     logger.info("%s of job %s is not queued, or not due yet: nothing to do", name, job_id)
 
 
-def take(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
-    """The claim, committed; None when there is nothing to take."""
+def take(name: StageName, job_id: UUID, *, suspect: bool) -> tuple[Claim, Job] | None:
+    """The claim, committed, with the job as it is now; None when there is nothing to take."""
     with runtime().sessions.begin() as session:
-        return claims.take(session, job_id, name, runtime().holder, suspect=suspect)
+        claim = claims.take(session, job_id, name, runtime().holder, suspect=suspect)
+        return None if claim is None else (claim, jobs.start(session, job_id))
 
 
-def _run(task: Task, claim: Claim) -> None:
+def _run(task: Task, claim: Claim, job: Job) -> None:
     """The work, between two short transactions; the lease is renewed for as long as it takes."""
     bind_contextvars(**claim.log_fields)
     try:
         with runtime().leases.held(claim):
-            saved, output = _work(task, claim)
+            saved, output = _work(task, claim, job)
     except OUTAGES:
         runtime().leases.give_up(claim)
         raise
@@ -82,10 +83,8 @@ def _run(task: Task, claim: Claim) -> None:
         messages.send(claim.name.next, claim.job_id)
 
 
-def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
+def _work(task: Task, claim: Claim, job: Job) -> tuple[bool, stages.StageOutput]:
     try:
-        with runtime().sessions.begin() as session:
-            job = jobs.start(session, claim.job_id)
         with tracing.span(claim.name, job.traceparent, SpanKind.CONSUMER, _attributes(claim, job)):
             output = stages.run(claim.name, job, runtime())
             return save(claim, output), output

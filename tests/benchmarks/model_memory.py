@@ -20,6 +20,7 @@ from PIL import Image
 from db.catalog import chosen
 from tests.worker.pipeline.published import publish
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 
@@ -31,7 +32,7 @@ LABELS = ["snowboard", "man", "tree"]
 def measure(profile: str, root: Path) -> None:
     """In a fresh process, whose peak is its own."""
     torch.set_num_threads(1)
-    loader = Loader(ModelFolder(root), torch.device("cpu"))
+    loader = Loader(ModelFolder(root), Execution.choose("cpu"))
     _say("with PyTorch, no model", lambda: None)
     pipeline = _say("loaded", lambda: Pipeline.of(chosen(profile), loader.load))
     image = Image.open(SAMPLE).convert("RGB")

@@ -10,7 +10,7 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 from PIL import Image
+from rich.console import Console
 from sqlalchemy import create_engine, text
 
 from mainmask.stack.ports import LOOPBACK, accepts_connections, free_port
@@ -27,10 +28,12 @@ from mainmask.stack.process import Process
 from mainmask.stack.services import Services
 from mainmask.stack.settings import settings
 from tests import servers
+from tests.benchmarks.figures import Figure, Goal, table
 
 CLIENTS = (1, 8, 64)
 UPLOAD_BYTES = 200_000
 POLLS = 2000
+AT_MOST = Goal(1.5, more_is_better=False)
 
 
 @dataclass
@@ -114,12 +117,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1_000_000, help="finished jobs in the full table")
     options = parser.parse_args()
+    Console().print(table(figures(options.requests, options.rounds, options.jobs), "The API"))
+
+
+def figures(requests: int, rounds: int, finished_jobs: int) -> list[Figure]:
+    """All that is measured here, with so many uploads a round."""
     with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as (api, bare, database):
-        _print_submissions(api, bare, options.requests, options.rounds)
-        _print_polls(api, database, options.jobs)
+        return [*_submissions(api, bare, requests, rounds), _polls(api, database, finished_jobs)]
 
 
-def _print_submissions(api: str, bare: str, requests: int, rounds: int) -> None:
+def _submissions(api: str, bare: str, requests: int, rounds: int) -> Iterator[Figure]:
     image = picture()
     for clients in CLIENTS:
         measured = {url: Measured() for url in (api, bare)}
@@ -128,8 +135,8 @@ def _print_submissions(api: str, bare: str, requests: int, rounds: int) -> None:
                 load(clients, requests, partial(_submit, url=url, image=image), into)
         ours, theirs = measured[api], measured[bare]
         ratio = statistics.median(a / b for a, b in zip(theirs.rates, ours.rates, strict=True))
-        print(f"{clients:3} clients   API  {ours}")
-        print(f"              bare {theirs}   the API takes {ratio:.2f} times as long")
+        measure = f"submissions by {clients} clients: time over a bare handler's"
+        yield Figure(measure, ratio, "x", AT_MOST, {"api": str(ours), "bare": str(theirs)})
 
 
 def _submit(client: httpx.Client, *, url: str, image: bytes) -> httpx.Response:
@@ -137,24 +144,22 @@ def _submit(client: httpx.Client, *, url: str, image: bytes) -> httpx.Response:
     return client.post(f"{url}/v1/jobs", files={"image": ("picture.jpg", image)}, data=form)
 
 
-def _print_polls(api: str, database: str, jobs: int) -> None:
+def _polls(api: str, database: str, jobs: int) -> Figure:
     with httpx.Client() as client:
         job_id = _submit(client, url=api, image=picture()).json()["id"]
     measured = {0: Measured(), jobs: Measured()}
     for count, into in measured.items():
         if count:
-            _fill(database, count)
+            fill(database, count)
         for _ in range(5):
             load(4, POLLS, lambda client: client.get(f"{api}/v1/jobs/{job_id}"), into)
-        print(f"polls, {count:9,} finished jobs   {into}")
-    print(f"p99 with {jobs:,} over p99 with none: {_ratio(list(measured.values())):.2f}")
+    few, many = measured.values()
+    ratio = many.quantile_ms(0.99) / few.quantile_ms(0.99)
+    details = {"none": str(few), "many": str(many)}
+    return Figure(f"polls with {jobs:,} finished jobs: p99 over that with none", ratio, "x", AT_MOST, details)
 
 
-def _ratio(measured: Sequence[Measured]) -> float:
-    return measured[1].quantile_ms(0.99) / measured[0].quantile_ms(0.99)
-
-
-def _fill(database: str, count: int) -> None:
+def fill(database: str, count: int) -> None:
     """Finished jobs with three stages and an instance each, as they lie in a table after months."""
     engine = create_engine(database)
     with engine.begin() as connection:
@@ -168,10 +173,10 @@ def _fill(database: str, count: int) -> None:
 FILL = (
     """
     INSERT INTO jobs (id, tenant, status, outcome, label, created_at, finished_at, labels, instances_wanted, profile,
-        outputs, priority, metadata, image_sha256, image_width, image_height, image_bytes)
+        outputs, priority, on_missing, metadata, image_sha256, image_width, image_height, image_bytes)
     SELECT gen_random_uuid(), 'local', 'succeeded', 'found', 'cat', now() - n * interval '1 second',
-        now() - n * interval '1 second', '{cat}', 'best', 'tiny', '{mask}', 'normal', '{}', repeat('0', 64), 640, 480,
-        200000
+        now() - n * interval '1 second', '{cat}', 'best', 'tiny', '{mask}', 'normal', 'not_found', '{}',
+        repeat('0', 64), 640, 480, 200000
     FROM generate_series(1, :count) AS n
     """,
     """

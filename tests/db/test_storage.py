@@ -1,6 +1,7 @@
 """The object storage against a real S3 server: what goes in comes out, and every failure is ours."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 
 import pytest
@@ -47,3 +48,17 @@ def test_an_unreachable_server_is_an_outage(environment: dict[str, str]) -> None
 def test_the_secret_is_not_printed(environment: dict[str, str]) -> None:
     """The settings can be logged: the storage's secret doesn't show in them."""
     assert environment["MAINMASK_S3_SECRET_ACCESS_KEY"] not in repr(Settings())
+
+
+def test_old_objects_leave_and_young_ones_stay(store: ObjectStore) -> None:
+    """By when they were stored; what lies under other prefixes is left alone."""
+    for key in ("test/age/a", "test/age/b", "test/aged"):
+        store.put(key, b"x", "text/plain")
+    now = datetime.now(UTC)
+    store.delete_older("test/age/", now - timedelta(hours=1))
+    assert store.get("test/age/a") == b"x"
+    store.delete_older("test/age/", now + timedelta(hours=1))
+    for key in ("test/age/a", "test/age/b"):
+        with pytest.raises(ObjectMissing):
+            store.get(key)
+    assert store.get("test/aged") == b"x"

@@ -75,12 +75,12 @@ def put_with_faults(store: ObjectStore, key: str, body: Any, content_type: str) 
     put(store, key, body, content_type)
 
 
-def take_on_record(name: StageName, job_id: UUID, *, suspect: bool) -> Claim | None:
+def take_on_record(name: StageName, job_id: UUID, *, suspect: bool) -> tuple[Claim, Job] | None:
     """The claim, noted once it is committed."""
-    claim = take(name, job_id, suspect=suspect)
-    if claim:
-        audit.note("taken", claim)
-    return claim
+    taken = take(name, job_id, suspect=suspect)
+    if taken:
+        audit.note("taken", taken[0])
+    return taken
 
 
 def save_on_record(claim: Claim, output: stages.StageOutput) -> bool:

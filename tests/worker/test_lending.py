@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from db.catalog import CHECKPOINTS
@@ -13,6 +12,7 @@ from db.states import StageName
 from tests.worker.pipeline.published import publish
 from worker.lending import Lending
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.loaded_models import LoadedModels
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
@@ -29,7 +29,7 @@ def own() -> Pipeline:
 @pytest.fixture
 def lending(tmp_path: Path) -> Lending:
     """Two small detectors, in room for one."""
-    loader = Loader(ModelFolder(tmp_path), torch.device("cpu"))
+    loader = Loader(ModelFolder(tmp_path), Execution.choose("cpu", "float32"))
     checkpoints = [publish(name, tmp_path) for name in (OWL, DINO)]
     return Lending.of(checkpoints, loader.folder, LoadedModels(loader.load, maximum=1))
 
@@ -69,6 +69,6 @@ def test_what_is_not_lent_is_not_loaded(own: Pipeline, lending: Lending, name: s
 
 def test_a_worker_needs_all_that_it_lends(tmp_path: Path) -> None:
     """Before it takes its first job, not when a job asks."""
-    loader = Loader(ModelFolder(tmp_path), torch.device("cpu"))
+    loader = Loader(ModelFolder(tmp_path), Execution.choose("cpu", "float32"))
     with pytest.raises(CheckpointMissing, match="mainmask models pull"):
         Lending.of([CHECKPOINTS[OWL]], loader.folder, LoadedModels(loader.load, maximum=1))

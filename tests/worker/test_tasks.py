@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,7 @@ import redis
 from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
-from sqlalchemy import func, update
+from sqlalchemy import event, func, update
 from sqlalchemy.exc import DataError, OperationalError
 
 from db import jobs, profiles
@@ -42,10 +43,11 @@ from worker.candidates.problems import EndpointFailed
 from worker.gate import Gate
 from worker.leases import Leases
 from worker.outgoing.busy import OutgoingBusy
+from worker.pipeline.cache import Cache
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
 from worker.retries import ELSEWHERE, OUTAGE
-from worker.runtime import Runtime
+from worker.runtime import Runtime, image_cache
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
 
@@ -142,6 +144,7 @@ class Worker:
     fetched: dict[str, bytes | Exception] = field(default_factory=dict)
     """What URLs give."""
     leases: Leases = field(default_factory=lambda: Leases(session_factory(), lease_seconds=60))
+    images: Cache[Image.Image] = field(default_factory=lambda: image_cache(0))
 
     def runtime(self) -> Runtime:
         cards = {str(name): ModelCard(f"fake {name}", "1", "MIT") for name in StageName}
@@ -160,6 +163,7 @@ class Worker:
             leases=self.leases,
             profile="tiny",
             holder=Holder("here", lease_seconds=60),
+            images=self.images,
         )
 
     def fetch(self, url: str, tenant: str) -> bytes:
@@ -572,6 +576,72 @@ def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
     assert (instance.mask_url is not None, instance.cutout_url, instance.overlay_url) == (True, None, None)
     with pytest.raises(ObjectMissing):
         worker.store.get(artifact_key(job_id, 0, "overlay"))
+
+
+def test_the_picture_is_fetched_and_decoded_once_for_all_stages(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one stage has decoded the next one in the same process has at hand."""
+    worker.images = image_cache(10**6)
+    job_id = submit(labels=["cat", "dog"], image_sha256=hashlib.sha256(picture_file()).hexdigest())
+    get = Mock(side_effect=worker.store.get)
+    monkeypatch.setattr(worker.store, "get", get)
+    assert worker.run_all(job_id).status is JobStatus.SUCCEEDED
+    get.assert_called_once_with(image_key(job_id))
+
+
+def test_a_picture_that_can_not_be_stored_fails_the_stage_for_now(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of three, stored side by side: the stage is tried again, and then all are there."""
+    job_id = submit(labels=["cat"])
+    worker.run(StageName.CLASSIFY, job_id)
+    worker.run(StageName.DETECT, job_id)
+    put = worker.store.put
+    with monkeypatch.context() as outage:
+
+        def put_some(key: str, body: bytes, content_type: str) -> None:
+            if "overlay" in key:
+                raise StorageUnavailable("put")
+            put(key, body, content_type)
+
+        outage.setattr(worker.store, "put", put_some)
+        with pytest.raises(Retry):
+            worker.run(StageName.SEGMENT, job_id)
+    make_due(job_id)
+    worker.run(StageName.SEGMENT, job_id)
+    assert worker.document(job_id).status is JobStatus.SUCCEEDED
+    assert worker.store.get(artifact_key(job_id, 0, "overlay"))
+
+
+def test_round_trips_of_a_stage(worker: Worker) -> None:
+    """The statements to Postgres and the calls of S3 that each stage takes: more of them must be meant."""
+    worker.images = image_cache(10**6)
+    job_id = submit(labels=["cat", "dog"], image_sha256=hashlib.sha256(picture_file()).hexdigest())
+    counted: Counter[str] = Counter()
+
+    def count_statement(*_: Any) -> None:
+        counted["statements"] += 1
+
+    def count_call(**_: Any) -> None:
+        counted["calls"] += 1
+
+    engine = session_factory().kw["bind"]
+    events = worker.store._client.meta.events
+    event.listen(engine, "before_cursor_execute", count_statement)
+    events.register("before-call.s3", count_call)
+    taken = {}
+    try:
+        for name in StageName:
+            counted.clear()
+            worker.run(name, job_id)
+            taken[name] = (counted["statements"], counted["calls"])
+    finally:
+        event.remove(engine, "before_cursor_execute", count_statement)
+        events.unregister("before-call.s3", count_call)
+    # The claim, the job with its stages (the first stage starts it), the result, and the next stage; at the end of the
+    # job its instances, skipped stages, itself, its batch and its webhook instead. One picture in, three out.
+    assert taken == {StageName.CLASSIFY: (5, 1), StageName.DETECT: (4, 0), StageName.SEGMENT: (8, 3)}
 
 
 def test_a_missing_choice_gives_way_to_the_next_when_asked_to(worker: Worker) -> None:

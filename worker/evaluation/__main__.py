@@ -21,7 +21,8 @@ from worker.evaluation.errors import DatasetInvalid, QuestionInvalid
 from worker.evaluation.evaluator import Evaluator, Outcome
 from worker.evaluation.report import document, figures, table
 from worker.evaluation.sheet import sheet, worst
-from worker.pipeline.checkpoints import Loader, choose_device
+from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
@@ -115,7 +116,7 @@ def _check_place(path: Path) -> None:
 def _pipeline(profile: str | None) -> Pipeline:
     config = settings()
     torch.set_num_threads(config.torch_threads)
-    loader = Loader(ModelFolder(config.models_dir), choose_device(config.device))
+    loader = Loader(ModelFolder(config.models_dir), Execution.choose(config.device, config.dtype))
     return Pipeline.of(chosen(profile) if profile else config.checkpoints, loader.load)
 
 

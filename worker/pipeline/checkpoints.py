@@ -29,10 +29,14 @@ from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read
 from worker.pipeline.classify import Classifier
 from worker.pipeline.configurations import check_configuration
 from worker.pipeline.detect import Detector
+from worker.pipeline.encoding import Encode, Encoder
+from worker.pipeline.execution import Execution
+from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
 from worker.pipeline.results import ModelCard
 from worker.pipeline.sam import load_sam
+from worker.pipeline.sam_attention import accelerate
 from worker.pipeline.sam_hq import mended
 from worker.pipeline.segment import Segmenter
 from worker.pipeline.siglip import SiglipClassifier
@@ -56,12 +60,26 @@ class LoadedModel:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """A checkpoint on its way: what it is, where its files lie, and how it will run."""
+
+    checkpoint: Checkpoint
+    files: ModelFiles
+    execution: Execution
+
+    def encoder(self, encode: Encode, *, is_shared: bool = False) -> Encoder:
+        """The model's image encoder, whose features never pass for those of another checkpoint or revision."""
+        model = f"{self.checkpoint.name}@{self.files.revision}"
+        return self.execution.encoder(self.checkpoint.stage, encode, model, is_shared=is_shared)
+
+
+@dataclass(frozen=True)
 class Loader:
-    """Loads checkpoints from a folder of pulled models to one device."""
+    """Loads checkpoints from a folder of pulled models."""
 
     folder: ModelFolder
-    device: torch.device
-    dtype: torch.dtype = torch.float32
+    execution: Execution
+    """How they are to run."""
 
     def load(self, checkpoint: Checkpoint) -> LoadedModel:
         """The checkpoint, ready to answer; raises `CheckpointMissing` and `CheckpointInvalid`."""
@@ -69,20 +87,13 @@ class Loader:
         with ONE_AT_A_TIME, broken_files(files.folder):
             for path in sorted(files.folder.glob("*config.json")):
                 check_configuration(path)
-            stage = LOADERS[checkpoint.kind](checkpoint, files, self)
+            stage = LOADERS[checkpoint.kind](Loading(checkpoint, files, self.execution))
         return LoadedModel(stage, card(checkpoint, files))
 
 
 def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
     """Which weights these are."""
     return ModelCard(checkpoint.name, files.revision, checkpoint.license.id)
-
-
-def choose_device(name: str) -> torch.device:
-    """A torch device by its name; `auto` takes CUDA where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 # A bar for each file is noise in a worker's log.
@@ -95,14 +106,15 @@ class FromTransformers:
 
     model: type[Any]
     processor: type[Any]
-    stage: Callable[[Any, Any, Checkpoint, str], Stage]
-    """Puts model and processor together; the last is the revision."""
+    stage: Callable[[Any, Any, Loading], Stage]
+    """Puts model and processor together, and to the device."""
 
-    def __call__(self, checkpoint: Checkpoint, files: ModelFiles, loader: Loader) -> Stage:
-        """The stage, in the loader's precision, on its device."""
+    def __call__(self, loading: Loading) -> Stage:
+        """The stage, ready to answer."""
+        files = loading.files
         model, report = self.model.from_pretrained(
             files.folder,
-            dtype=loader.dtype,
+            dtype=torch.float32,
             use_safetensors=files.weights.suffix == ".safetensors",
             weights_only=True,
             local_files_only=True,
@@ -111,7 +123,7 @@ class FromTransformers:
         )
         _check_whole(report, files)
         processor = self.processor.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-        return self.stage(model.to(loader.device), processor, checkpoint, files.revision)
+        return self.stage(model, processor, loading)
 
 
 def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
@@ -122,51 +134,84 @@ def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
         raise CheckpointInvalid(files.folder, f"weights are missing or left over: {', '.join(wrong[:5])}")
 
 
-def _segment_anything(checkpoint: Checkpoint, files: ModelFiles, loader: Loader) -> Stage:
-    return Segmenter(load_sam(files.weights, checkpoint.sam_size).to(loader.device, loader.dtype))
+def _clip(model: CLIPModel, processor: Any, loading: Loading) -> Stage:
+    _halve_towers(model, loading)
+    classifier = Classifier(loading.execution.place(model), processor, _calibration(loading))
+    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    return classifier
 
 
-def _clip(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
-    return Classifier(model, processor, _calibration(checkpoint, revision))
+def _siglip(model: SiglipModel, processor: Any, loading: Loading) -> Stage:
+    _halve_towers(model, loading)
+    classifier = SiglipClassifier(loading.execution.place(model), processor)
+    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    return classifier
 
 
-def _siglip(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
-    return SiglipClassifier(model, processor)
+def _halve_towers(model: CLIPModel | SiglipModel, loading: Loading) -> None:
+    for tower in (model.vision_model, model.text_model):
+        loading.execution.halve(tower, inner=("fc1",))
 
 
-def _grounding_dino(model: Any, processor: Any, checkpoint: Checkpoint, revision: str) -> Stage:
-    return Detector(model, processor, checkpoint.box_thresholds, _box_rule(checkpoint, revision))
+def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    execution = loading.execution
+    model = execution.place(GroundingDino(original, execution.dtype, smallest=execution.narrowest))
+    # Not shared: its features are many times larger than the picture.
+    model.encode = loading.encoder(model.encode)
+    return Detector(model, processor, loading.checkpoint.box_thresholds, _box_rule(loading))
 
 
-def _owlv2(model: Any, processor: Any, checkpoint: Checkpoint, _: str) -> Stage:
-    return Owlv2Detector(model, processor, checkpoint.box_thresholds)
+def _mm_grounding_dino(model: MMGroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    loading.execution.halve(model.model, inner=("fc1",))
+    return Detector(loading.execution.place(model), processor, loading.checkpoint.box_thresholds)
 
 
-def _sam(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
-    return TransformersSegmenter(model, processor)
+def _owlv2(model: Owlv2ForObjectDetection, processor: Any, loading: Loading) -> Stage:
+    loading.execution.halve(model.owlv2, inner=("fc1",))
+    return Owlv2Detector(loading.execution.place(model), processor, loading.checkpoint.box_thresholds)
 
 
-def _sam_hq(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
-    return TransformersSegmenter(mended(model), processor)
+def _segment_anything(loading: Loading) -> Stage:
+    model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
+    accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
+    segmenter = Segmenter(loading.execution.place(model))
+    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    return segmenter
 
 
-def _calibration(checkpoint: Checkpoint, revision: str) -> Calibration:
-    """Only the bundled models were measured."""
-    is_measured = isinstance(checkpoint.source, Bundled)
-    return read_calibration(CALIBRATION).of_classifier(revision) if is_measured else UNCALIBRATED
+def _sam(model: SamModel, processor: Any, loading: Loading) -> Stage:
+    segmenter = _transformers_segmenter(model, processor, loading)
+    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    return segmenter
 
 
-def _box_rule(checkpoint: Checkpoint, revision: str) -> BoxRule | None:
-    is_measured = isinstance(checkpoint.source, Bundled)
-    return read_calibration(CALIBRATION).of_detector(revision) if is_measured else None
+def _sam_hq(model: SamHQModel, processor: Any, loading: Loading) -> Stage:
+    # Neither batched nor remembered: its decoder looks at what four layers say, ten times the size of a picture's.
+    return _transformers_segmenter(mended(model), processor, loading)
 
 
-LOADERS: dict[Kind, Callable[[Checkpoint, ModelFiles, Loader], Stage]] = {
+def _transformers_segmenter(model: SamModel | SamHQModel, processor: Any, loading: Loading) -> TransformersSegmenter:
+    loading.execution.halve(model.vision_encoder, inner=("lin1",))
+    return TransformersSegmenter(loading.execution.place(model), processor)
+
+
+def _calibration(loading: Loading) -> Calibration:
+    """Only the bundled models were measured: there is no network, and no public weights, where that was done."""
+    is_measured = isinstance(loading.checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_classifier(loading.files.revision) if is_measured else UNCALIBRATED
+
+
+def _box_rule(loading: Loading) -> BoxRule | None:
+    is_measured = isinstance(loading.checkpoint.source, Bundled)
+    return read_calibration(CALIBRATION).of_detector(loading.files.revision) if is_measured else None
+
+
+LOADERS: dict[Kind, Callable[[Loading], Stage]] = {
     Kind.CLIP: FromTransformers(CLIPModel, CLIPProcessor, _clip),
     Kind.SIGLIP: FromTransformers(SiglipModel, SiglipProcessor, _siglip),
     Kind.GROUNDING_DINO: FromTransformers(GroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino),
     Kind.MM_GROUNDING_DINO: FromTransformers(
-        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _grounding_dino
+        MMGroundingDinoForObjectDetection, GroundingDinoProcessor, _mm_grounding_dino
     ),
     Kind.OWLV2: FromTransformers(Owlv2ForObjectDetection, Owlv2Processor, _owlv2),
     Kind.SAM: FromTransformers(SamModel, SamImageProcessor, _sam),

@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
+from worker.pipeline.cache import Cache
 from worker.pipeline.calibration import UNCALIBRATED, Calibration
 from worker.pipeline.choosing import Logits, choose
+from worker.pipeline.encoding import Encode
 from worker.pipeline.hugging_face import plain_tokens, pooled, text_batch
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
@@ -24,9 +26,15 @@ TEMPLATES = (
 """Prompts whose text features are averaged (Radford et al., "Learning Transferable Visual Models From Natural
 Language Supervision", 2021, section 3.1.4)."""
 
+TEXT_CACHE_BYTES = 8 << 20
+"""Of features of sets of labels: a few thousand sets."""
+
 
 class Classifier:
-    """Scores every candidate against the whole picture. Stateless after construction."""
+    """Scores every candidate against the whole picture. Threads may share it.
+
+    `encode` may be replaced by an encoder that batches and remembers.
+    """
 
     def __init__(self, model: CLIPModel, processor: CLIPProcessor, calibration: Calibration = UNCALIBRATED) -> None:
         self._model = model.eval()
@@ -35,6 +43,8 @@ class Classifier:
         self._maximum_tokens = int(model.config.text_config.max_position_embeddings)
         # Padding with the mean colour is zero after normalisation: the padding says nothing.
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
+        self.encode: Encode = self._encode
+        self._texts: Cache[torch.Tensor] = Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         """Rank `labels` (at least one) as names of the main object of an RGB picture.
@@ -50,13 +60,15 @@ class Classifier:
 
     def with_calibration(self, calibration: Calibration) -> "Classifier":
         """The same model, trusted otherwise."""
-        return Classifier(self._model, self._processor, calibration)
+        other = Classifier(self._model, self._processor, calibration)
+        other.encode = self.encode
+        return other
 
     @memory_errors()
     @torch.inference_mode()
     def logits(self, image: Image.Image, labels: Sequence[str]) -> tuple[Logits, Logits]:
         """CLIP's scaled similarities of an RGB picture: (n,) with `labels`, and (m,) with the calibration's others."""
-        features = self._text_features(labels)
+        features = self._texts.get(tuple(labels), lambda: self._text_features(labels))
         if self._calibration.others:
             features = torch.cat([features, self._other_features])
         similarities = features @ self._image_features(image)
@@ -78,9 +90,13 @@ class Classifier:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
         inputs = self._processor(images=square, return_tensors="pt").to(self._model.device)
-        features = pooled(self._model.get_image_features(**inputs))[0]
+        features = self.encode(inputs["pixel_values"])[0]
         unit: torch.Tensor = features / features.norm()
         return unit
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From (b, 3, s, s) normalised pixels to (b, d)."""
+        return pooled(self._model.get_image_features(pixel_values=pixels))
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""

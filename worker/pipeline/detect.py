@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers import GroundingDinoProcessor, MMGroundingDinoForObjectDetection
 
 from worker.pipeline.box_selection import select, to_pixels
 from worker.pipeline.calibration import BoxRule
 from worker.pipeline.grounding import Prompt, PromptWriter, span_scores
+from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Detection, Query
 
@@ -18,7 +19,7 @@ class Detector:
 
     def __init__(
         self,
-        model: GroundingDinoForObjectDetection,
+        model: GroundingDino | MMGroundingDinoForObjectDetection,
         processor: GroundingDinoProcessor,
         thresholds: Sequence[float],
         box_rule: BoxRule | None = None,

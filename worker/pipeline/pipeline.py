@@ -13,9 +13,10 @@ from db.errors import NoCandidates
 from db.settings import default_models_dir
 from db.states import StageName
 from worker.pipeline.broken_files import broken_files
-from worker.pipeline.checkpoints import LoadedModel, Loader, choose_device
+from worker.pipeline.checkpoints import LoadedModel, Loader
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
+from worker.pipeline.execution import Execution
 from worker.pipeline.images import decode
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.results import Candidate, Classification, Detection, Mask, ModelCard
@@ -48,12 +49,19 @@ class Pipeline:
     """The weights behind each stage, by the stage's name."""
 
     @classmethod
-    def load(cls, profile_name: str = "tiny", device: str = "auto", models_dir: Path | None = None) -> "Pipeline":
+    def load(
+        cls,
+        profile_name: str = "tiny",
+        device: str = "auto",
+        models_dir: Path | None = None,
+        execution: Execution | None = None,
+    ) -> "Pipeline":
         """Load a profile's three models; `models_dir` is where pulled ones lie.
 
-        Raises `UnknownProfile`, `CheckpointMissing` and `CheckpointInvalid`.
+        `execution` says more than the device: without, nothing is batched or remembered. Raises `UnknownProfile`,
+        `CheckpointMissing` and `CheckpointInvalid`.
         """
-        loader = Loader(ModelFolder(models_dir or default_models_dir()), choose_device(device))
+        loader = Loader(ModelFolder(models_dir or default_models_dir()), execution or Execution.choose(device))
         return cls.of(chosen(profile_name), loader.load)
 
     @classmethod

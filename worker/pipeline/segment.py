@@ -9,6 +9,7 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
 
+from worker.pipeline.encoding import Encode
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
 
@@ -17,10 +18,14 @@ STABILITY_OFFSET = 1.0
 
 
 class Segmenter:
-    """Cuts boxes out. Stateless after construction."""
+    """Cuts boxes out. Threads may share it.
+
+    `encode`, from (1, 3, s, s) normalised pixels to features, may be replaced by one that batches and remembers.
+    """
 
     def __init__(self, model: Sam) -> None:
         self._model = model.eval()
+        self.encode: Encode = model.image_encoder
 
     @memory_errors()
     @torch.inference_mode()
@@ -33,8 +38,17 @@ class Segmenter:
         if not boxes:
             return []
         predictor = SamPredictor(self._model)  # holds one picture's embedding: never shared between calls
-        predictor.set_image(np.asarray(image))
+        self._show(predictor, image)
         return self._cut(predictor, boxes)
+
+    def _show(self, predictor: SamPredictor, image: Image.Image) -> None:
+        """As `set_image` does, with our encoder; the bytes become numbers on the device, which is told a quarter."""
+        resized = predictor.transform.apply_image(np.asarray(image))
+        pixels = torch.as_tensor(resized, device=self._model.device).permute(2, 0, 1)[None]
+        predictor.original_size = (image.height, image.width)
+        predictor.input_size = resized.shape[:2]
+        predictor.features = self.encode(self._model.preprocess(pixels))
+        predictor.is_image_set = True
 
     def _cut(self, predictor: SamPredictor, boxes: Sequence[Box]) -> list[Mask]:
         try:

@@ -10,6 +10,7 @@ from transformers import SiglipModel, SiglipProcessor
 from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
 from worker.pipeline.classify import TEMPLATES, Classifier
+from worker.pipeline.encoding import Encode
 from worker.pipeline.hugging_face import pooled
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
@@ -20,12 +21,13 @@ TEXT_TOKENS = 64
 
 
 class SiglipClassifier(Classifier):
-    """Scores every candidate against the whole picture. Stateless after construction."""
+    """Scores every candidate against the whole picture. Threads may share it."""
 
     def __init__(self, model: SiglipModel, processor: SiglipProcessor) -> None:
         self._siglip = model.eval()
         self._processor = processor
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
+        self.encode: Encode = self._encode
 
     @memory_errors()
     @torch.inference_mode()
@@ -51,8 +53,12 @@ class SiglipClassifier(Classifier):
     def _image_features(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
-        inputs = self._processor(images=square, return_tensors="pt").to(self._siglip.device, self._siglip.dtype)
-        return _unit(pooled(self._siglip.get_image_features(**inputs))[0])
+        inputs = self._processor(images=square, return_tensors="pt").to(self._siglip.device)
+        return _unit(self.encode(inputs["pixel_values"])[0])
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From (b, 3, s, s) normalised pixels to (b, d)."""
+        return pooled(self._siglip.get_image_features(pixel_values=pixels))
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""

@@ -40,6 +40,7 @@ class TransformersSegmenter(Segmenter):
 
     def __init__(self, model: SamModel | SamHQModel, processor: SamImageProcessor) -> None:
         self._sam = model.eval()
+        self.encode = model.get_image_embeddings
         self._side = int(processor.size["longest_edge"])
         self._resize = ResizeLongestSide(self._side)
         self._mean, self._std = (
@@ -61,7 +62,7 @@ class TransformersSegmenter(Segmenter):
         pixels = (resized.permute(2, 0, 1) - self._mean) / self._std
         height, width = pixels.shape[-2:]
         padded = functional.pad(pixels, (0, self._side - width, 0, self._side - height))
-        embeddings = self._sam.get_image_embeddings(padded[None].to(self._sam.dtype))
+        embeddings = self.encode(padded[None])
         names = ("image_embeddings", "intermediate_embeddings")  # SAM-HQ's decoder looks at the earlier layers, too
         parts = embeddings if isinstance(embeddings, tuple) else (embeddings,)
         return EncodedPicture(dict(zip(names, parts, strict=False)), (image.height, image.width), (height, width))

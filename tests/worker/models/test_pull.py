@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
 
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid, CheckpointMissing, MainmaskError
@@ -26,6 +25,7 @@ from worker.models.errors import (
 )
 from worker.models.pull import Puller
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.model_files import ModelFolder
 
 
@@ -45,7 +45,7 @@ def test_what_was_pulled_loads(folder: ModelFolder, hub: Hub, slim: Checkpoint) 
     names = {path.name for path in folder.of(slim).iterdir()}
     assert names == {"config.json", "preprocessor_config.json", "model.safetensors", "SHA256SUMS", "REVISION"}
     assert (folder.of(slim) / "REVISION").read_text().strip() == COMMIT
-    assert Loader(folder, torch.device("cpu")).load(slim).card.name == SLIM
+    assert Loader(folder, Execution.choose("cpu", "float32")).load(slim).card.name == SLIM
 
 
 def test_a_single_file_comes_from_the_mirrors_same_path(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
@@ -250,7 +250,7 @@ def test_offline_nothing_is_asked(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     puller = Puller(folder, mirror=hub.url, offline=True)
     assert not puller.pull(slim, silent)
-    assert Loader(folder, torch.device("cpu")).load(slim)
+    assert Loader(folder, Execution.choose("cpu", "float32")).load(slim)
     shutil.rmtree(folder.of(slim))
     with pytest.raises(PullOffline):
         puller.pull(slim, silent)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid
@@ -15,6 +14,7 @@ from db.states import StageName
 from tests.worker.pipeline.published import publish, write_sums
 from worker.pipeline.checkpoints import LoadedModel, Loader
 from worker.pipeline.configurations import LEADS_ELSEWHERE, check_configuration
+from worker.pipeline.execution import Execution
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 
@@ -39,7 +39,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
         (document[part] if part else document).update(changes)
         path.write_text(json.dumps(document))
         write_sums(path.parent)
-        return Loader(ModelFolder(tmp_path), torch.device("cpu")).load(checkpoint)
+        return Loader(ModelFolder(tmp_path), Execution.choose("cpu", "float32")).load(checkpoint)
 
     return configure
 

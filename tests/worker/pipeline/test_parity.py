@@ -20,18 +20,19 @@ from tests.worker.pipeline.originals import (
     original_hq_sam,
     original_sam,
 )
-from tests.worker.pipeline.published import SIDE, publish, small_sam
+from tests.worker.pipeline.published import ARCHITECTURES, SIDE, publish, small_sam
 from worker.evaluation.measures import mask_iou
 from worker.pipeline import classify, siglip
 from worker.pipeline.box_selection import SHORTEST_SIDE
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.results import Box, DetectedBox
 from worker.pipeline.sam import load_sam
 from worker.pipeline.segment import Segmenter
 from worker.pipeline.transformers_sam import TransformersSegmenter
 
-CPU = torch.device("cpu")
+EXACT = Execution.choose("cpu", "float32")
 LABELS = ["cat", "dog", "snowboard"]
 BOXES: list[Box] = [(100.0, 90.0, 500.0, 400.0), (0.0, 0.0, 300.0, 600.0)]
 SIZES = [pytest.param(True, id="small"), pytest.param(False, id="published", marks=pytest.mark.slow)]
@@ -39,7 +40,7 @@ SIZES = [pytest.param(True, id="small"), pytest.param(False, id="published", mar
 
 def published(name: str, root: Path, **how: Any) -> Any:
     """The stage, loaded by the product's own code from a checkpoint's files."""
-    return Loader(ModelFolder(root), CPU).load(publish(name, root, **how)).stage
+    return Loader(ModelFolder(root), EXACT).load(publish(name, root, **how)).stage
 
 
 def check_masks(ours: Segmenter, predictor: Any, sample: Image.Image) -> None:
@@ -133,9 +134,11 @@ def test_boxes_are_those_of_transformers_post_processing(
 ) -> None:
     """Of one word, whose best token is the label's own: in the same pixels, with the same scores."""
     detector = published(name, tmp_path, small=small)
+    (folder,) = tmp_path.iterdir()
+    original = ARCHITECTURES[name].model.from_pretrained(folder).eval()
     inputs = detector._processor(images=sample, text="snowboard.", return_tensors="pt")
     with torch.inference_mode():
-        outputs = detector._model(**inputs)
+        outputs = original(**inputs)
         # Its score of a box looks at the stop and the special tokens, too: here they are made to say nothing.
         outputs.logits[..., [0, *range(inputs["input_ids"].shape[1] - 2, outputs.logits.shape[-1])]] = -torch.inf
     (answer,) = detector._processor.post_process_grounded_object_detection(

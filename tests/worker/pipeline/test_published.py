@@ -19,11 +19,12 @@ from db.errors import CheckpointInvalid, CheckpointMissing, UnknownModel
 from db.states import StageName
 from tests.worker.pipeline.published import ARCHITECTURES, build, publish, write_sums
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.execution import Execution
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sam import PUBLISHED, build_sam, load_sam
 
-CPU = torch.device("cpu")
+EXACT = Execution.choose("cpu", "float32")
 ORIGINAL_SAMS = {found.name: found for found in SEGMENTERS if isinstance(found.source, WebFile)}
 FROM_THE_HUB = sorted(ARCHITECTURES)
 A_KIND_EACH = {CHECKPOINTS[name].kind: name for name in ARCHITECTURES}.values()
@@ -36,7 +37,7 @@ def shapes(state: dict[str, Any]) -> dict[str, torch.Size]:
 
 def loader(root: Path) -> Loader:
     """Loads from this folder."""
-    return Loader(ModelFolder(root), CPU)
+    return Loader(ModelFolder(root), EXACT)
 
 
 def test_the_table_is_whole() -> None:
