@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import mainmask
 from db.settings import settings
 from mainmask.commands import evaluate as command
 from tests.worker.tiny.conftest import sprites
@@ -53,7 +54,9 @@ def test_it_prints_writes_and_draws(annotations: Path, tmp_path: Path, capsys: p
     document: dict[str, Any] = json.loads(report.read_text())
     assert document["models"]["segment"]["name"] == "mainmask/tiny-sam"
     assert len(document["questions"]) == 3
+    explained = (Path(mainmask.__file__).parents[1] / "docs" / "models.md").read_text()
     for figure in document["figures"]:
+        assert f"| {figure['stage']} | {figure['measure']} |" in explained
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
     by_measure = {(figure["stage"], figure["measure"]): figure["value"] for figure in document["figures"]}
     expected = np.mean([question["mask_iou"] for question in document["questions"]])
