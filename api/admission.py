@@ -24,7 +24,7 @@ class Admission(Guard):
 
     @staticmethod
     def _check_room(request: Request, caller: Caller) -> None:
-        if queue_depth().is_full():
+        if queue_depth().is_full(caller.tenant):
             raise QueueFull
         quotas = caller.quotas
         if quotas.jobs_in_flight is not None:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import Scope
 
 from api import problems
 from api.body_limit import BodyLimit
@@ -27,12 +29,14 @@ from api.routes import (
     webhook_secrets,
 )
 from api.security_headers import SecurityHeaders
-from db import logs
+from db import logs, tracing
 from db.settings import settings
 
 # The longest body is a JSON one: base64 is a third longer than the image, and the other fields need some room.
 BASE64_GROWTH = 4 / 3
 OTHER_FIELDS_BYTES = 256 * 1024
+
+WATCHED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 @asynccontextmanager
@@ -42,9 +46,25 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
+def _is_watching(scope: Scope) -> bool:
+    """Whether the request is a probe's or Prometheus': one every few seconds, and no news."""
+    return scope["path"] in WATCHED
+
+
+TELEMETRY: TelemetryConfig = {
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+    "exclude": _is_watching,
+}
+"""Spans of requests, to the process's own collector. Metrics and logs have ways of their own."""
+
+
 def create_app() -> FastAPI:
     """Build the application from the process's settings."""
     logs.configure()
+    tracing.configure("api")
     app = FastAPI(
         lifespan=_lifespan,
         title="mainmask",
@@ -56,14 +76,16 @@ def create_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings().pages else None,
+        telemetry=TELEMETRY,
     )
-    app.include_router(home.router)
-    app.mount("/page", home.FILES)
+    if settings().pages:
+        home.install(app)
+        documentation.install(app)
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
     app.include_router(health.router)
     app.include_router(metrics.router)
-    documentation.install(app)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES
     app.add_middleware(BodyLimit, maximum_bytes=maximum_bytes)

@@ -14,7 +14,7 @@ from api.callers import Caller
 from api.errors import BodyTooLarge
 from api.images import ImageHeader
 from api.submissions import Submission
-from db import reuse, uploads
+from db import reuse, tracing, uploads
 from db.errors import MainmaskError, ObjectMissing, UploadNotFound
 from db.jobs import NewJob
 from db.keys import image_key, upload_key
@@ -60,6 +60,7 @@ def draft(caller: Caller, submission: Submission) -> Draft:
         webhook_events=None if fields.webhook_events is None else list(dict.fromkeys(map(str, fields.webhook_events))),
         image_url=fields.image_url,
         reuse=fields.reuse,
+        traceparent=tracing.traceparent(),
     )
     if submission.image is None:
         return Draft(new, submission, None)

@@ -7,6 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from db import tracing
+
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a proxy in front may have chosen; anything else could forge lines of the log."""
@@ -34,4 +36,5 @@ class RequestIds:
         scope.setdefault("state", {})["request_id"] = request_id
         # For good: the server runs each request in a context of its own, in which it logs what was not caught.
         bind_contextvars(request_id=request_id)
+        tracing.bind_log()
         await self._app(scope, receive, marked)

@@ -4,7 +4,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
+    # Nothing but pages is to be rendered, and those that are say what they may load.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     # A job's address is its owner's business.
     "Referrer-Policy": "no-referrer",
 }

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, selectinload
 from db import lines, tallies
 from db.errors import DeliveryNotFound
 from db.lines import Limits, is_not_leased, is_waiting
-from db.models import Delivery, DeliveryAttempt, DisabledReceiver
+from db.models import Delivery, DeliveryAttempt, DisabledReceiver, Job
 from db.outbox import GONE
 from db.states import DeliveryStatus, Event
 
@@ -42,6 +42,8 @@ class Claim:
     job_id: UUID | None
     batch_id: UUID | None
     happened_at: datetime
+    traceparent: str | None
+    """The job's."""
 
     @property
     def log_fields(self) -> dict[str, str | int]:
@@ -104,6 +106,7 @@ def take(session: Session, delivery_id: UUID, lease: timedelta, limits: Limits) 
             Delivery.job_id,
             Delivery.batch_id,
             Delivery.created_at.label("happened_at"),
+            select(Job.traceparent).where(Job.id == Delivery.job_id).scalar_subquery().label("traceparent"),
         )
     ).one_or_none()
     if row is None:

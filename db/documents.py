@@ -71,7 +71,7 @@ class InputDocument(BaseModel):
     models: dict[StageName, str] | None = Field(description="Those that were asked for instead of the profile's.")
     priority: Priority
     box_threshold: float | None = Field(description="The least box score to take; null for the models' own rule.")
-    on_missing: OnMissing
+    on_missing: OnMissing = Field(description="What to do where the chosen candidate isn't found.")
 
 
 class StageDocument(BaseModel):
@@ -93,6 +93,7 @@ class CandidateDocument(BaseModel):
         None,
         description="The probability of this label among all that such a picture may show; null where the models "
         "aren't calibrated for it.",
+        examples=[0.31],
     )
 
 
@@ -108,8 +109,8 @@ class MainObjectDocument(CandidateDocument):
 class SearchDocument(BaseModel):
     """A candidate that was looked for in the picture."""
 
-    label: str = Field(description="Which.", examples=["snowboard"])
-    found: bool = Field(description="A box of it scored enough.")
+    label: str = Field(description="One of the candidates.", examples=["snowboard"])
+    found: bool = Field(description="Whether any box was taken.")
     best_score: float = Field(description="Of all its boxes, also where it is too low.")
     threshold: float = Field(description="The least box score that was taken, or would have been.")
 

@@ -50,6 +50,7 @@ class NewJob:
     batch_id: UUID | None = None
     reuse: bool = True
     reuse_key: str | None = None
+    traceparent: str | None = None
     image_url: str | None = None
     image_sha256: str | None = None
     image_width: int | None = None

@@ -122,6 +122,8 @@ class Job(Base):
     """Hash of all that the answer depends on but the models: equal keys, equal answers."""
     reused_from: Mapped[UUID | None]
     """The job whose answer this one was given."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """Its request's span, by W3C Trace Context: what its stages and webhooks continue; None: nobody traces it."""
 
     image_url: Mapped[str | None] = mapped_column(Text)
     """Where a worker fetches the image from; None when it came with the submission."""

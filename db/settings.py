@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     flower_url: AnyHttpUrl | None = None
     """Where the page's readers reach Flower; without it, the page doesn't lead there."""
 
+    pages: bool = True
+    """Whether everyone who reaches the API may see the page, `/docs` and `/openapi.json`; else they are not found."""
+
     profile: str = "tiny"
     """Which models answer: `tiny`, `base` or `large`."""
     classify_model: str | None = None

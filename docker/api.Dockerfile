@@ -8,8 +8,8 @@
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
-# To add pictures as phones take them: EXTRAS=api,control,heic
-ARG EXTRAS=api,control
+# To add pictures as phones take them: EXTRAS=api,control,otel,heic
+ARG EXTRAS=api,control,otel
 RUN python -m venv /opt/mainmask
 ENV PATH=/opt/mainmask/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src

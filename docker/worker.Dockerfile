@@ -17,7 +17,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 
 FROM build AS build-cuda
-ARG EXTRAS=worker
+ARG EXTRAS=worker,otel
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt ".[${EXTRAS}]"
 COPY api api
 COPY db db
@@ -27,7 +27,7 @@ COPY worker worker
 RUN --mount=type=cache,target=/root/.cache/pip pip install --no-deps .
 
 FROM build AS build-cpu
-ARG EXTRAS=worker
+ARG EXTRAS=worker,otel
 ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} --constraint constraints.txt torch torchvision && \

@@ -30,8 +30,11 @@ def _headline(result: Result) -> Iterator[Text]:
         return
     line = Text("The main object is ").append(main.label, style="bold green").append(f" (score {main.score:.2f})")
     yield line.append("." if result.found else ", but it was not found in the picture.")
-    if main.ambiguous and len(result.candidates) > 1:
-        other = result.candidates[1]
+    if not result.found and result.explanation:
+        yield Text(result.explanation, style="yellow")
+        return
+    other = next((candidate for candidate in result.candidates if candidate.label != main.label), None)
+    if main.ambiguous and other:
         yield Text(f"A close call, so don't rely on it: {other.label} has {other.score:.2f}.", style="yellow")
 
 

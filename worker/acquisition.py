@@ -4,6 +4,7 @@ import hashlib
 
 from PIL import Image
 
+from db import tracing
 from db.errors import InvalidImage
 from db.jobs import ImageFacts
 from db.keys import image_key
@@ -12,6 +13,7 @@ from worker.pipeline.images import decode
 from worker.runtime import Runtime
 
 
+@tracing.part("acquire image")
 def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]:
     """The job's image in upright RGB; with its facts where the submission only pointed to it, and they are new.
 

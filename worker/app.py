@@ -77,7 +77,7 @@ def withdraw_ready(**_: Any) -> None:
         path.unlink(missing_ok=True)
 
 
-observability.install()
+observability.install("worker")
 worker_init.connect(load_models)
 worker_ready.connect(announce_ready)
 worker_shutting_down.connect(limit_shutdown)

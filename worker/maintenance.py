@@ -94,4 +94,4 @@ def run_orphans() -> None:
 for name, run in {"sweep": run_sweep, "expire": run_expire, "orphans": run_orphans}.items():
     # Without events: Flower would show little else than sweeps.
     app.task(without_database(run), name=name, send_events=False)
-observability.install()
+observability.install("maintenance")

@@ -1,22 +1,23 @@
-"""What lets a Celery process be watched: its logs and its metrics."""
+"""What lets a Celery process be watched: its logs, its metrics and its traces."""
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from celery import Task
 from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun, worker_init
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from db import logs
+from db import logs, tracing
 from db.messages import DELIVER
 from db.states import StageName
 from worker import metrics_server
 
 
-def install() -> None:
-    """For every application of ours, before its process starts; all that is loaded may call it."""
-    celeryd_init.connect(begin_process)
+def install(service: str) -> None:
+    """For every application of ours, before its process starts; traces name it so."""
+    celeryd_init.connect(partial(begin_process, service), weak=False, dispatch_uid=__name__)
     setup_logging.connect(configure_logs)
     worker_init.connect(serve_metrics)
     task_prerun.connect(begin_task)
@@ -28,9 +29,10 @@ def configure_logs(loglevel: int | None = None, **_: Any) -> None:
     logs.configure(loglevel or logging.INFO)
 
 
-def begin_process(options: Mapping[str, Any], **_: Any) -> None:
+def begin_process(service: str, options: Mapping[str, Any], **_: Any) -> None:
     """Before Celery sets up its logs, because what is loaded first has something to say, too."""
     configure_logs(options.get("loglevel"))
+    tracing.configure(service)
 
 
 def serve_metrics(**_: Any) -> None:

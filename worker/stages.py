@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from PIL import Image
 
-from db import reuse
+from db import reuse, tracing
 from db.errors import NoCandidates
 from db.jobs import ImageFacts
 from db.keys import artifact_key
@@ -154,6 +154,7 @@ DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
 }
 
 
+@tracing.part("store pictures")
 def _store_pictures(runtime: Runtime, job: Job, instance: Instance, cut: Cut) -> None:
     for artifact in job.outputs:
         picture = DRAWN[Artifact(artifact)](cut)

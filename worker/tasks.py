@@ -1,16 +1,18 @@
 """The Celery tasks, one a stage: claim, do the work, save, hand on."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from celery import Task
+from opentelemetry.trace import SpanKind
 from structlog.contextvars import bind_contextvars
 
-from db import claims, jobs, messages, reuse
+from db import claims, jobs, messages, reuse, tracing
 from db.claims import Claim
 from db.errors import MainmaskError
-from db.models import JSON
+from db.models import JSON, Job
 from db.session import OUTAGES
 from db.states import StageName
 from worker import stages
@@ -84,8 +86,9 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
     try:
         with runtime().sessions.begin() as session:
             job = jobs.start(session, claim.job_id)
-        output = stages.run(claim.name, job, runtime())
-        return save(claim, output), output
+        with tracing.span(claim.name, job.traceparent, SpanKind.CONSUMER, _attributes(claim, job)):
+            output = stages.run(claim.name, job, runtime())
+            return save(claim, output), output
     except OUTAGES:
         raise
     except OutgoingBusy as error:
@@ -94,6 +97,17 @@ def _work(task: Task, claim: Claim) -> tuple[bool, stages.StageOutput]:
     except Exception as error:
         _give_up_or_retry(task, claim, error)
         raise
+
+
+def _attributes(claim: Claim, job: Job) -> Mapping[str, str | int]:
+    return {
+        "messaging.system": "redis",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": claim.name,
+        "mainmask.job.id": str(claim.job_id),
+        "mainmask.attempt": claim.attempt,
+        "mainmask.tenant": job.tenant,
+    }
 
 
 def save(claim: Claim, output: stages.StageOutput) -> bool:

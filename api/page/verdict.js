@@ -3,7 +3,8 @@
 import { percent } from "./amounts.js";
 
 /** One or two sentences on a succeeded job's result. */
-export function verdict({ outcome, main_object: main, candidates, instances }) {
+export function verdict({ outcome, main_object: main, candidates, instances, none_fits: noneFits }) {
+  if (noneFits) return `${stranger(candidates)} That is an answer, not a failure: other words may find more.`;
   const chosen = choice(main, candidates);
   if (outcome === "not_found") {
     return `${chosen} But there is none in this picture, as far as the models can see. `
@@ -14,9 +15,14 @@ export function verdict({ outcome, main_object: main, candidates, instances }) {
   return chosen + doubts;
 }
 
+function stranger(candidates) {
+  const named = candidates.length === 1 ? `“${candidates[0].label}”` : `any of the ${candidates.length} candidates`;
+  return `This picture seems to show something else than ${named}.`;
+}
+
 function choice(main, candidates) {
   if (candidates.length === 1) return `“${main.label}” was the only candidate.`;
-  const [, second] = candidates;
+  const second = candidates.find(({ label }) => label !== main.label) ?? candidates[1];
   const [first, other] = [percent(main.score), percent(second.score)];
   if (main.ambiguous) {
     return `Not sure. It may be “${main.label}” or “${second.label}”: ${first} against ${other} is too close to tell.`

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import AnyHttpUrl, BaseModel
 
@@ -43,3 +43,9 @@ def page_settings() -> PageSettings:
 def sample() -> FileResponse:
     """The bundled picture, for who has none at hand."""
     return FileResponse(SAMPLE)
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page and its files."""
+    app.include_router(router)
+    app.mount("/page", FILES)

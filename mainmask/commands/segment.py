@@ -31,6 +31,13 @@ class Instances(StrEnum):
     ALL = "all"
 
 
+class OnMissing(StrEnum):
+    """What to do when the chosen candidate isn't found in the picture."""
+
+    NOT_FOUND = "not_found"
+    NEXT = "next"
+
+
 class Output(StrEnum):
     """A picture that the service makes of each instance."""
 
@@ -43,6 +50,9 @@ Pictures = Annotated[list[str], typer.Argument(help="A picture file; or several,
 Text = Annotated[str | None, typer.Option("--text", "-t", help="A sentence on the picture.")]
 Labels = Annotated[str | None, typer.Option("--labels", "-l", help="The candidates instead: man,snowboard")]
 InstancesOption = Annotated[Instances, typer.Option(help="The best match only, or all.")]
+OnMissingOption = Annotated[
+    OnMissing, typer.Option(help="When the chosen candidate isn't found: say so, or take the next one that is.")
+]
 Outputs = Annotated[
     list[Output] | None,
     typer.Option("--output", help="Make only these; may be repeated.", show_default="all", case_sensitive=False),
@@ -77,6 +87,7 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
     text: Text = None,
     labels: Labels = None,
     instances: InstancesOption = Instances.BEST,
+    on_missing: OnMissingOption = OnMissing.NOT_FOUND,
     output: Outputs = None,
     out: Out = None,
     as_json: Json = False,
@@ -104,6 +115,8 @@ def segment(  # noqa: PLR0913, PLR0917 - one parameter for each option
       mainmask segment photos --captions captions.csv --output mask --jobs 32
     """
     options: SubmitOptions = {"instances": instances.value}
+    if on_missing is OnMissing.NEXT:  # unsaid, it leaves the manifests of earlier versions as they are
+        options["on_missing"] = "next"
     if output:
         options["outputs"] = [one.value for one in output]
     said = _said(text, labels, captions_file)

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 
+from api import app
 from api.app import create_app
+from db.settings import settings
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
@@ -16,6 +19,27 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     for url in named:
         assert url.startswith("/")
         assert client.get(url).status_code == 200
+
+
+def test_the_page_runs_under_its_content_security_policy(client: TestClient) -> None:
+    """It is framed nowhere and loads from here alone; everything else may not be rendered at all."""
+    policy = client.get("/docs").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    for path in ("/openapi.json", "/v1/jobs", "/nonsense"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_the_pages_can_be_switched_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the API is all that there is."""
+    closed = settings().model_copy(update={"pages": False})
+    monkeypatch.setattr(app, "settings", lambda: closed)
+    with TestClient(app.create_app()) as bare:
+        for path in ("/", "/page/settings.json", "/docs", "/docs/static/fastapi/favicon.png", "/openapi.json"):
+            assert bare.get(path).status_code == 404
+        assert bare.get("/v1/jobs").status_code == 200
 
 
 def test_behind_a_prefix_the_page_names_it(client: TestClient) -> None:

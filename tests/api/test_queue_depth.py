@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from api.app import create_app
 from api.queue_depth import QueueDepth, queue_depth
-from db import load
+from db import jobs, load
+from db.models import Job
 from db.session import session_factory
 from db.settings import settings
 from tests.api_keys import answered_unread, code_of
+from tests.new_jobs import new_job
 
 
 def waiting() -> int:
@@ -70,8 +73,25 @@ def test_the_queue_is_measured_once_a_second(client: TestClient) -> None:
     event.listen(engine, "before_cursor_execute", note)
     try:
         depth = QueueDepth(maximum=10**6)
-        assert not any(depth.is_full() for _ in range(100))
+        assert not any(depth.is_full("local") for _ in range(100))
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 1
     assert "LIMIT" in statements[0]
+
+
+def test_one_tenant_leaves_room_for_others(client: TestClient) -> None:
+    """From three quarters on, those whose jobs they are get no more in; others do until all is full."""
+    tenant = f"tenant-{uuid4()}"
+    with session_factory().begin() as session:
+        session.execute(delete(Job))
+        for _ in range(3):
+            jobs.create(session, new_job(tenant=tenant))
+    depth = QueueDepth(maximum=4)
+    assert depth.is_full(tenant)
+    assert not depth.is_full("another")
+    with session_factory().begin() as session:
+        jobs.create(session, new_job(tenant="another"))
+    full = QueueDepth(maximum=4)
+    assert full.is_full(tenant)
+    assert full.is_full("another")

@@ -104,6 +104,15 @@ def test_a_close_call_is_said_in_plain_words(service: FakeService, url: str) -> 
     assert "A close call, so don't rely on it: man has 0.17." in segment("-t", "a man", "--url", url).stdout
 
 
+def test_a_close_call_with_a_better_one_that_is_missing_names_that(service: FakeService, url: str) -> None:
+    """Where the second candidate is the main object, the first is the other one."""
+    man = {**RESULT["candidates"][1], "margin": -0.66, "ambiguous": True}
+    service.answers = [document(result={**RESULT, "main_object": man})]
+    said = segment("-t", "a man", "--on-missing", "next", "--url", url).stdout
+    assert "A close call, so don't rely on it: snowboard has 0.83." in said
+    assert 'name="on_missing"\r\n\r\nnext\r\n' in service.requests[0].content.decode()
+
+
 def test_a_label_is_no_markup(service: FakeService, url: str) -> None:
     """Brackets in a label are printed as they are."""
     service.answers = [document(result={**RESULT, "main_object": {**RESULT["main_object"], "label": "[red]hat[/x]"}})]
@@ -130,6 +139,13 @@ def test_nothing_found(service: FakeService, url: str) -> None:
     result = segment("-t", "a man", "--url", url)
     assert result.exit_code == ExitCode.NOTHING_FOUND
     assert "but it was not found in the picture" in result.stdout
+
+
+def test_why_nothing_was_found_is_told(service: FakeService, url: str) -> None:
+    """In the service's own words."""
+    told = "None of the 2 candidates seems to be in the picture."
+    service.answers = [document(result={**RESULT, "outcome": "not_found", "instances": [], "explanation": told})]
+    assert told in segment("-t", "a man", "--url", url).stdout
 
 
 @pytest.mark.parametrize(

@@ -334,3 +334,12 @@ def test_flower_and_the_documentation_are_a_click_away(home: Page, stack: Stack)
     """Flower where the settings say."""
     expect(home.get_by_role("link", name="Flower")).to_have_attribute("href", f"{stack.flower_url}/")
     expect(home.get_by_role("link", name="API")).to_have_attribute("href", "docs")
+
+
+def test_the_documentation_works_under_its_policy(page: Page, stack: Stack) -> None:
+    """It lists the operations, and calls one, without a complaint of the browser's."""
+    page.goto(f"{stack.api_url}/docs")
+    operation = page.locator("#operations-jobs-list_jobs")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table .response-col_status").last).to_contain_text("200")

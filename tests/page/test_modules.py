@@ -145,6 +145,18 @@ def result(ambiguous: bool, *scores: float) -> dict[str, Any]:
         (result(False, 1.0), "“cat” was the only candidate."),
         ({**result(False, 1.0), "outcome": "not_found", "instances": []}, "But there is none in this picture"),
         ({**result(False, 1.0), "instances": [{"box_score": 0.2}]}, "Where it is, is less sure."),
+        (
+            {**result(False, 0.6, 0.4), "main_object": {"label": "dog", "score": 0.4, "ambiguous": False}},
+            "The main object is “dog”: 40 %, against 60 % for “cat”.",
+        ),
+        (
+            {**result(False, 0.6, 0.4), "outcome": "not_found", "instances": [], "none_fits": True},
+            "This picture seems to show something else than any of the 2 candidates.",
+        ),
+        (
+            {**result(False, 1.0), "outcome": "not_found", "instances": [], "none_fits": True},
+            "This picture seems to show something else than “cat”.",
+        ),
     ],
 )
 def test_the_verdict_says_how_sure_it_is(home: Page, document: dict[str, Any], said: str) -> None:

@@ -1,7 +1,9 @@
 """`python -m worker.evaluation ANNOTATIONS`: measures the models of the settings, or of a profile, on your pictures."""
 
 import argparse
+import errno
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +14,11 @@ from rich.console import Console
 from rich.progress import track
 
 from db.catalog import PROFILES, chosen
-from db.errors import MainmaskError
+from db.errors import MainmaskError, OutOfMemory
 from db.settings import settings
-from worker.evaluation.dataset import read_dataset
-from worker.evaluation.evaluator import Evaluator
+from worker.evaluation.dataset import Sample, read_dataset
+from worker.evaluation.errors import DatasetInvalid, QuestionInvalid
+from worker.evaluation.evaluator import Evaluator, Outcome
 from worker.evaluation.report import document, figures, table
 from worker.evaluation.sheet import sheet, worst
 from worker.pipeline.checkpoints import Loader, choose_device
@@ -33,20 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, help="folder of the pictures, if it isn't beside the annotations")
     parser.add_argument("--references", type=Path, help="RefCOCO's sentences, as JSON: each one is a question")
     parser.add_argument("--profile", choices=sorted(PROFILES), help="instead of the settings' models")
-    parser.add_argument("--limit", type=int, help="ask only so many questions")
+    parser.add_argument("--limit", type=_count, help="ask only so many questions")
     parser.add_argument("--json", type=Path, help="write figures and answers there")
     parser.add_argument("--sheet", type=Path, help="write a picture of the worst answers there")
-    parser.add_argument("--worst", type=int, default=12, help="how many of them")
+    parser.add_argument("--worst", type=_count, default=12, help="how many of them")
     options = parser.parse_args(arguments)
     problems = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        _evaluate(options)
+        _evaluate(options, problems)
     except ValidationError as error:
         problems.print(f"The settings are wrong: {error}", style="red", markup=False)
         return 2
     except MainmaskError as error:
         problems.print(str(error), style="red", markup=False)
-        return 2 if error.code in {"dataset-invalid", "invalid-image"} else 1
+        return 2 if isinstance(error, DatasetInvalid) else 1
     except OSError as error:
         problems.print(f"{error.filename}: {error.strerror}", style="red", markup=False)
         return 2
@@ -56,19 +59,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def _count(text: str) -> int:
+    """One or more, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _evaluate(options: argparse.Namespace, problems: Console) -> None:
+    for path in filter(None, (options.json, options.sheet)):
+        _check_place(path)  # now, not after hours
     dataset = read_dataset(options.annotations, options.images, options.references)
     samples = dataset.samples[: options.limit]
     evaluator = Evaluator(_pipeline(options.profile), LabelExtractor().extract)
-    steps = track(samples, description="Asking", console=Console(stderr=True), total=len(samples))
-    outcomes = [evaluator.ask(sample) for sample in steps]
+    outcomes, unasked = _ask(evaluator, samples, problems)
+    if not outcomes:
+        raise DatasetInvalid(options.annotations, f"none of its {len(samples)} questions can be asked")
     found = figures(outcomes)
     Console().print(table(found))
+    if unasked:
+        problems.print(f"{len(unasked)} of {len(samples)} questions could not be asked, and are left out.")
     if options.json:
         cards = evaluator.pipeline.cards
-        options.json.write_text(json.dumps(document(found, outcomes, cards, dataset.skipped), indent=2) + "\n")
+        answer = {**document(found, outcomes, cards), "pictures_without_objects": dataset.skipped, "unasked": unasked}
+        options.json.write_text(json.dumps(answer, indent=2) + "\n")
     if options.sheet:
-        sheet(worst(outcomes, options.worst)).save(options.sheet)
+        sheet(worst(outcomes, options.worst)).save(options.sheet, "PNG")
+
+
+def _ask(
+    evaluator: Evaluator, samples: Sequence[Sample], problems: Console
+) -> tuple[list[Outcome], list[dict[str, str]]]:
+    """The answers, and what was wrong with the questions that have none."""
+    outcomes, unasked = [], []
+    for sample in track(samples, description="Asking", console=problems, total=len(samples)):
+        try:
+            outcomes.append(evaluator.ask(sample))
+        except (QuestionInvalid, OutOfMemory) as error:
+            problems.print(f"{sample.path}: {error}" if isinstance(error, OutOfMemory) else str(error), markup=False)
+            unasked.append({"image": str(sample.path), "reason": str(error)})
+    return outcomes, unasked
+
+
+def _check_place(path: Path) -> None:
+    """Raise OSError where no file of this name can be written."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def _pipeline(profile: str | None) -> Pipeline:

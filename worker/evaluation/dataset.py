@@ -5,6 +5,7 @@ Expressions", 2016. Its original files are pickles, which can hold code: here th
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from worker.evaluation.errors import DatasetInvalid
+from worker.evaluation.outlines import mask_of
 from worker.pipeline.results import Box
 
 MAIN = "main_object"
@@ -32,14 +33,8 @@ class Truth:
     """COCO's: polygons, or a run-length code."""
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Shape (height, width)."""
-        code = self.segmentation
-        if isinstance(code, list):
-            code = coco_mask.merge(coco_mask.frPyObjects(code, height, width))
-        elif isinstance(code["counts"], list):
-            code = coco_mask.frPyObjects(code, height, width)
-        pixels: NDArray[np.bool_] = coco_mask.decode(code).astype(np.bool_)
-        return pixels
+        """Shape (height, width); raises ValueError where the annotation's is none, or of another size."""
+        return mask_of(self.segmentation, height, width)
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,10 @@ class Sample:
     description: str | None
     truths: tuple[Truth, ...]
     """All objects of the main one's kind, itself among them."""
+    crowds: tuple[Box, ...] = ()
+    """Where there are many of its kind, which nobody has told apart: boxes on them are neither right nor wrong."""
+    size: tuple[int, int] | None = None
+    """Width and height of the picture that was annotated, where the file says them."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,18 @@ def read_dataset(annotations: Path, images: Path | None = None, references: Path
             samples = coco.referred(document["refs"])
         else:
             samples = coco.main_objects()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DatasetInvalid(annotations, f"{type(error).__name__}: {error}") from error
-    missing = next((sample.path for sample in samples if not sample.path.is_file()), None)
-    if missing is not None:
-        raise DatasetInvalid(annotations, f"there is no picture {missing}")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DatasetInvalid(annotations, _reason(error)) from error
     if not samples:
         raise DatasetInvalid(annotations, "no object in it is annotated")
+    if not any(sample.path.is_file() for sample in samples):
+        raise DatasetInvalid(annotations, f"there is no picture {samples[0].path}, nor any of the others")
     return Dataset(tuple(samples), coco.empty)
+
+
+def _reason(error: Exception) -> str:
+    """A key alone says too little."""
+    return f"it has no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
 def _images_beside(annotations: Path) -> Path:
@@ -101,17 +104,32 @@ class Coco:
 
     def __init__(self, document: Mapping[str, Any], folder: Path) -> None:
         names = {category["id"]: str(category["name"]) for category in document["categories"]}
+        if not all(name.strip() for name in names.values()):
+            raise ValueError("one of its categories has no name")
         self._images = {image["id"]: image for image in document["images"]}
         self._folder = folder
         self._truths: dict[Any, Truth] = {}
         self._of_image: dict[Any, list[Any]] = {image_id: [] for image_id in self._images}
         self._main: dict[Any, Any] = {}
-        for annotation in document["annotations"]:
-            # A crowd is no object.
-            if annotation.get("iscrowd") or not annotation.get("segmentation"):
-                continue
-            self._truths[annotation["id"]] = _truth(annotation, names[annotation["category_id"]])
+        self._crowds: dict[Any, list[Truth]] = {image_id: [] for image_id in self._images}
+        for number, annotation in enumerate(document["annotations"]):
+            try:
+                self._add(annotation, names)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise ValueError(
+                    f"annotation {number + 1} of {len(document['annotations'])}: {_reason(error)}"
+                ) from error
+
+    def _add(self, annotation: Mapping[str, Any], names: Mapping[Any, str]) -> None:
+        if not annotation.get("segmentation"):
+            return
+        truth = _truth(annotation, names[annotation["category_id"]])
+        if annotation.get("iscrowd"):
+            # It is no object, and may be any number of them.
+            self._crowds[annotation["image_id"]].append(truth)
+        elif truth.box[0] < truth.box[2] and truth.box[1] < truth.box[3]:
             self._of_image[annotation["image_id"]].append(annotation["id"])
+            self._truths[annotation["id"]] = truth
             if annotation.get(MAIN):
                 self._main[annotation["image_id"]] = annotation["id"]
 
@@ -141,18 +159,24 @@ class Coco:
         ]
 
     def _sample(self, image_id: Any, main_id: Any, labels: list[str], description: str | None) -> Sample:
-        main = self._truths[main_id]
+        main, image = self._truths[main_id], self._images[image_id]
         truths = (self._truths[found] for found in self._of_image[image_id])
+        if description is not None and not isinstance(description, str):
+            raise ValueError(f"the description of picture {image_id} is no text")
         return Sample(
-            path=self._folder / self._images[image_id]["file_name"],
+            path=self._folder / image["file_name"],
             main=main,
             labels=() if description else tuple(labels),
             description=description,
             truths=tuple(truth for truth in truths if truth.label == main.label),
+            crowds=tuple(crowd.box for crowd in self._crowds[image_id] if crowd.label == main.label),
+            size=(int(image["width"]), int(image["height"])) if {"width", "height"} <= image.keys() else None,
         )
 
 
 def _truth(annotation: Mapping[str, Any], label: str) -> Truth:
     left, top, width, height = map(float, annotation["bbox"])
     area = float(annotation.get("area") or width * height)
+    if not all(map(math.isfinite, (left, top, width, height, area))) or min(width, height) < 0:
+        raise ValueError(f"its box {annotation['bbox']} is none")
     return Truth(label, (left, top, left + width, top + height), area, annotation["segmentation"])

@@ -10,3 +10,12 @@ class DatasetInvalid(MainmaskError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(f"The dataset {path} can't be used: {reason}.")
+
+
+class QuestionInvalid(MainmaskError):
+    """One question of a dataset can't be asked."""
+
+    code = "question-invalid"
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")

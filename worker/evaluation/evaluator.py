@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from db.errors import NoCandidates
+from db.errors import ImageOutOfShape, ImageTooLarge, InvalidImage, NoCandidates
 from worker.evaluation.dataset import Sample
+from worker.evaluation.errors import QuestionInvalid
 from worker.evaluation.measures import Matches, box_iou, mask_iou, match
 from worker.pipeline.images import decode
+from worker.pipeline.masks import encode_rle
 from worker.pipeline.pipeline import Pipeline
 
 LEAST_BOX_IOU = 0.5
@@ -37,8 +39,8 @@ class Outcome:
     """Of the segmenter, given the true box."""
     mask_iou: float
     """Of the whole; 0 where the chosen object was another one, or wasn't found."""
-    mask: NDArray[np.bool_] | None
-    """Of the whole: shape (height, width), or None."""
+    mask: dict[str, object] | None
+    """Of the whole: COCO's run lengths, or None. As pixels, those of a large dataset would fill the memory."""
     choices: int
 
 
@@ -50,10 +52,11 @@ class Evaluator:
     extract: Extract
 
     def ask(self, sample: Sample) -> Outcome:
-        """One question, to each stage and to all together; raises `InvalidImage` and its kin, and OSError."""
-        data = sample.path.read_bytes()
-        image = decode(data)
-        truth = sample.main.mask(image.height, image.width)
+        """One question, to each stage and to all together.
+
+        Raises `QuestionInvalid` when picture or annotation can't be read, or don't fit, and `OutOfMemory`.
+        """
+        data, image, truth = _read(sample)
         found = self.pipeline.detector.detect(image, sample.main.label, every_instance=True)
         boxes = [other.box for other in sample.truths]
         inside = self.pipeline.segmenter.segment(image, [sample.main.box])[0]
@@ -65,11 +68,11 @@ class Evaluator:
             sample=sample,
             chosen=chosen,
             is_right=is_right,
-            matches={least: match(found.boxes, boxes, least) for least in (0.5, 0.75)},
+            matches={least: match(found.boxes, boxes, least, sample.crowds) for least in (0.5, 0.75)},
             box_iou=box_iou(found.boxes[0].box, sample.main.box) if found.boxes else 0.0,
             mask_iou_in_box=mask_iou(inside.pixels, truth),
             mask_iou=mask_iou(mask, truth) if mask is not None and is_right else 0.0,
-            mask=mask,
+            mask=None if mask is None else encode_rle(mask),
             choices=len(labels),
         )
 
@@ -89,3 +92,23 @@ class Evaluator:
 def picture(outcome: Outcome) -> Image.Image:
     """The question's picture, upright, RGB."""
     return decode(outcome.sample.path.read_bytes())
+
+
+def _read(sample: Sample) -> tuple[bytes, Image.Image, NDArray[np.bool_]]:
+    """The picture's file, the picture, and the main object's mask."""
+    try:
+        data = sample.path.read_bytes()
+        image = decode(data)
+        if sample.size not in {None, image.size}:
+            raise QuestionInvalid(
+                sample.path, f"it was annotated at {_pixels(sample.size)}, and has {_pixels(image.size)}"
+            )
+        return data, image, sample.main.mask(image.height, image.width)
+    except (InvalidImage, ImageTooLarge, ImageOutOfShape) as error:
+        raise QuestionInvalid(sample.path, str(error)) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise QuestionInvalid(sample.path, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _pixels(size: tuple[int, int] | None) -> str:
+    return "{} x {} pixels".format(*size or (0, 0))

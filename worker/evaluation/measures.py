@@ -19,11 +19,19 @@ def mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 
 def box_iou(first: Box, second: Box) -> float:
     """Intersection over union of two XYXY boxes; 0 for two empty ones."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(0.0, width) * max(0.0, height)
+    shared = _shared(first, second)
     union = _area(first) + _area(second) - shared
     return shared / union if union else 0.0
+
+
+def _share_on(crowd: Box, box: Box) -> float:
+    return _shared(crowd, box) / area if (area := _area(box)) else 0.0
+
+
+def _shared(first: Box, second: Box) -> float:
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    return max(0.0, width) * max(0.0, height)
 
 
 def _area(box: Box) -> float:
@@ -40,18 +48,24 @@ class Matches:
     """How many boxes there are to be found."""
 
 
-def match(found: Sequence[DetectedBox], truths: Sequence[Box], least_iou: float) -> Matches:
-    """Each box, best first, takes the truth that it overlaps most of those that are left, if by `least_iou`."""
+def match(found: Sequence[DetectedBox], truths: Sequence[Box], least_iou: float, crowds: Sequence[Box] = ()) -> Matches:
+    """Each box, best first, takes the truth that it overlaps most of those that are left, if by `least_iou`.
+
+    One that takes none, and of which that share lies on a crowd, is not counted.
+    """
     ranked = sorted(found, key=lambda box: box.score, reverse=True)
-    left, right = list(truths), []
+    left, scores, right = list(truths), [], []
     for box in ranked:
         overlaps = [box_iou(box.box, truth) for truth in left]
         best = int(np.argmax(overlaps)) if overlaps else -1
         is_right = best >= 0 and overlaps[best] >= least_iou
         if is_right:
             del left[best]
+        elif any(_share_on(crowd, box.box) >= least_iou for crowd in crowds):
+            continue
+        scores.append(box.score)
         right.append(is_right)
-    return Matches(tuple(box.score for box in ranked), tuple(right), len(truths))
+    return Matches(tuple(scores), tuple(right), len(truths))
 
 
 def average_precision(pictures: Sequence[Matches]) -> float:
@@ -65,5 +79,5 @@ def average_precision(pictures: Sequence[Matches]) -> float:
     precision = hits / np.arange(1, len(hits) + 1)
     # What is reached with more recall counts for less recall, too.
     precision = np.maximum.accumulate(precision[::-1])[::-1]
-    places = np.searchsorted(hits / truths, RECALLS - 1e-12, side="left")
+    places = np.searchsorted(hits / truths, RECALLS, side="left")
     return float(np.append(precision, 0.0)[np.minimum(places, len(precision))].mean())

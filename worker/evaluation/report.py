@@ -70,13 +70,10 @@ def table(found: Sequence[Figure]) -> Table:
     return shown
 
 
-def document(
-    found: Sequence[Figure], outcomes: Sequence[Outcome], cards: Mapping[str, ModelCard], skipped: int
-) -> dict[str, Any]:
+def document(found: Sequence[Figure], outcomes: Sequence[Outcome], cards: Mapping[str, ModelCard]) -> dict[str, Any]:
     """What other programs read: the models, the figures, and what became of each question."""
     return {
         "models": {stage: asdict(card) for stage, card in cards.items()},
-        "pictures_without_objects": skipped,
         "figures": [asdict(figure) for figure in found],
         "questions": [
             {

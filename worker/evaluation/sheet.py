@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from worker.evaluation.evaluator import Outcome, picture
+from worker.evaluation.outlines import mask_of
 
 COLUMNS = 4
 TILE = 320
@@ -38,7 +39,7 @@ def sheet(outcomes: Sequence[Outcome]) -> Image.Image:
 def _drawn(outcome: Outcome) -> Image.Image:
     image = picture(outcome)
     truth = outcome.sample.main.mask(image.height, image.width)
-    answer = np.zeros_like(truth) if outcome.mask is None else outcome.mask
+    answer = np.zeros_like(truth) if outcome.mask is None else mask_of(outcome.mask, *truth.shape)
     pixels = np.asarray(image).astype(np.float32)
     _tint(pixels, truth & ~answer, TRUTH)
     _tint(pixels, answer & ~truth, ANSWER)

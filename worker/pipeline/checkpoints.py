@@ -151,7 +151,7 @@ def _sam_hq(model: Any, processor: Any, _: Checkpoint, __: str) -> Stage:
 
 
 def _calibration(checkpoint: Checkpoint, revision: str) -> Calibration:
-    """Only the bundled models were measured: there is no network, and no public weights, where that was done."""
+    """Only the bundled models were measured."""
     is_measured = isinstance(checkpoint.source, Bundled)
     return read_calibration(CALIBRATION).of_classifier(revision) if is_measured else UNCALIBRATED
 

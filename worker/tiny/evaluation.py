@@ -69,13 +69,16 @@ def as_file(scene: Scene) -> bytes:
 
 
 def measure_whole(ask: Ask, scenes: Sequence[Scene], tally: Tally) -> None:
-    """The right object, and its mask's IoU."""
-    for scene in scenes:
+    """The right object, and its mask's IoU; and that nothing is cut out for what isn't there."""
+    for index, scene in enumerate(scenes):
         label, mask = ask(as_file(scene), names_in(scene))
         right = label == main_name(scene)
         iou = 0.0 if mask is None else _mask_iou(mask, scene.mask(scene.main))
         tally.add("whole: right object", right)
         tally.add(f"whole: right object and mask IoU ≥ {GOOD_MASK}", right and iou >= GOOD_MASK)
+        absent = _absent(scene, index)
+        tally.add("whole: an absent name alone is not found", ask(as_file(scene), absent[:1])[1] is None)
+        tally.add(f"whole: of {ABSENT_NAMES} absent names none is found", ask(as_file(scene), absent)[1] is None)
 
 
 def ask_pipeline(pipeline: Pipeline) -> Ask:
@@ -91,7 +94,7 @@ def ask_pipeline(pipeline: Pipeline) -> Ask:
 def measure_stages(pipeline: Pipeline, scenes: Sequence[Scene], tally: Tally) -> None:
     """Each stage given the truth about the ones before it."""
     for index, scene in enumerate(scenes):
-        absent = _absent(scene, np.random.default_rng((SEED, 9, index)))
+        absent = _absent(scene, index)
         _measure_classify(pipeline, scene, absent, tally)
         _measure_detect(pipeline, scene, absent[0], tally)
         _measure_segment(pipeline, scene, tally)
@@ -127,7 +130,9 @@ def _measure_segment(pipeline: Pipeline, scene: Scene, tally: Tally) -> None:
     tally.add(f"SAM: mask IoU ≥ {GOOD_MASK} given the true box", iou >= GOOD_MASK)
 
 
-def _absent(scene: Scene, rng: np.random.Generator) -> list[str]:
+def _absent(scene: Scene, index: int) -> list[str]:
+    """Names of what isn't in the picture; the same ones each time."""
+    rng = np.random.default_rng((SEED, 9, index))
     others = [k for k in range(len(object_classes())) if k not in scene.labels]
     return [object_classes()[k].name for k in rng.choice(others, ABSENT_NAMES, replace=False)]
 

@@ -9,8 +9,9 @@ from scipy.optimize import minimize, minimize_scalar
 from worker.pipeline.calibration import BoxRule, log_odds
 from worker.tiny.witnesses import Choice, Labels, Presence
 
-WEIGHTS = {Presence.MAIN: 1.0, Presence.OTHER: 0.3, Presence.ABSENT: 1.0}
-"""Labels mostly name what a picture is of; those of lesser objects count, too, but less."""
+WEIGHTS = {Presence.MAIN: 1.0, Presence.OTHER: 0.05, Presence.ABSENT: 1.0, Presence.LIKELIEST_ABSENT: 1.0}
+"""Main objects are what is asked for. To CLIP lesser ones fit no better than absent ones, and the more they weigh, the
+less its word counts: at 0.3 they are found in 5 of 100 scenes more, and never-trained main objects in 2 fewer."""
 LEAST_SCORE, MOST_SCORE = 0.1, 0.9
 RIDGE = 1e-4
 """Keeps the numbers finite where the classes can be told apart without error."""
@@ -32,7 +33,7 @@ def fit_temperature(choices: Sequence[Choice]) -> float:
 def least_fit(asked: Labels) -> float:
     """The fit that best parts main objects from absent ones (Youden's J), rounded to two digits."""
     main = np.sort([each.fit for each in asked.labels if each.presence is Presence.MAIN])
-    absent = np.sort([each.fit for each in asked.labels if each.presence is Presence.ABSENT])
+    absent = np.sort([each.fit for each in asked.labels if not each.presence.is_there])
     bars = np.concatenate([main, absent])
     kept = 1 - np.searchsorted(main, bars) / len(main)
     rejected = np.searchsorted(absent, bars) / len(absent)
@@ -42,7 +43,7 @@ def least_fit(asked: Labels) -> float:
 def fit_box_rule(asked: Labels, rejected: float) -> BoxRule:
     """A weighted logistic regression, moved so that it refuses this share of the absent labels' boxes."""
     evidence = np.array([[1.0, log_odds(each.fit), log_odds(each.box_score)] for each in asked.labels])
-    is_there = np.array([each.presence is not Presence.ABSENT for each in asked.labels])
+    is_there = np.array([each.presence.is_there for each in asked.labels])
     weights = np.array([WEIGHTS[each.presence] for each in asked.labels])
     weights = np.where(is_there, weights / weights[is_there].sum(), weights / weights[~is_there].sum())
     signs = np.where(is_there, 1.0, -1.0)

@@ -32,6 +32,13 @@ class Presence(StrEnum):
     MAIN = "main object"
     OTHER = "another object"
     ABSENT = "absent"
+    LIKELIEST_ABSENT = "likeliest of several absent ones"
+    """By CLIP: the one that is looked for where all candidates are absent."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a box can be right."""
+        return self in {Presence.MAIN, Presence.OTHER}
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,22 @@ class Labels:
             yield style, Labels(tuple(each for each in self.labels if each.style == style))
 
     def shares(self, least_scores: Sequence[float]) -> dict[str, float]:
-        """How often the answer is right, if these are the least scores of the labels' boxes."""
+        """How often the answer is right, if these are the least scores of the labels' boxes.
+
+        Of what is there: the best box is taken, and is one of such an object. Of what isn't: no box is taken.
+        """
         right: dict[Presence, list[bool]] = {presence: [] for presence in Presence}
         for each, least_score in zip(self.labels, least_scores, strict=True):
             is_found = each.box_score >= least_score
-            right[each.presence].append(
-                not is_found if each.presence is Presence.ABSENT else is_found and each.is_right
-            )
+            right[each.presence].append(is_found and each.is_right if each.presence.is_there else not is_found)
         return {f"{presence}: right": round(float(np.mean(outcomes)), 3) for presence, outcomes in right.items()}
+
+    def doubted(self, least_fit: float) -> dict[str, float]:
+        """How many of the labels fit less."""
+        fits = {presence: [each.fit for each in self.labels if each.presence is presence] for presence in Presence}
+        return {
+            str(presence): round(float(np.mean(np.array(found) < least_fit)), 3) for presence, found in fits.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -127,7 +142,7 @@ class Witness:
     detector: Detector
 
     def hear(self, witnesses: Witnesses, style: str, scene: Scene, rng: np.random.Generator) -> None:
-        """Add what they say about one scene: the main object, the others, an absent one, and the best of some."""
+        """Add what they say about one scene: the main object, the others, an absent one, and the likeliest of some."""
         image, classes = Image.fromarray(scene.image), object_classes()
         main = scene.labels[scene.main]
         present = [main, *sorted(set(scene.labels) - {main})]
@@ -138,21 +153,14 @@ class Witness:
         witnesses.choices.append(Choice(logits))
         if there > 1:
             witnesses.choices.append(Choice(logits[:there]))
-        likeliest = there + int(np.argmax(logits[there:]))  # of several absent candidates, the one that is looked for
-        for position in dict.fromkeys([*range(there), there, likeliest]):
-            kind = [*present, *absent][position]
-            presence = Presence.ABSENT if position >= there else Presence.MAIN if position == 0 else Presence.OTHER
+        kinds = [(0, Presence.MAIN), *((position, Presence.OTHER) for position in range(1, there))]
+        likeliest = there + int(np.argmax(logits[there:]))
+        for position, presence in [*kinds, (there, Presence.ABSENT), (likeliest, Presence.LIKELIEST_ABSENT)]:
             detection = self.detector.detect_each(image, [Query(labels[position], (0.0,))])[0]
-            truth = [box for box, label in zip(scene.boxes(), scene.labels, strict=True) if label == kind]
+            same = (k == [*present, *absent][position] for k in scene.labels)
+            truth = [box for box, is_same in zip(scene.boxes(), same, strict=True) if is_same]
             is_right = bool(detection.boxes) and any(box_iou(detection.boxes[0].box, box) >= GOOD_BOX for box in truth)
+            logit, score = float(logits[position]), detection.best_score
             witnesses.testimonies.append(
-                Testimony(
-                    style,
-                    presence,
-                    labels[position],
-                    float(logits[position]),
-                    other_logits,
-                    detection.best_score,
-                    is_right,
-                )
+                Testimony(style, presence, labels[position], logit, other_logits, score, is_right)
             )

@@ -48,4 +48,4 @@ def deliver(delivery_id: str) -> None:
 
 
 app.task(deliver, name=DELIVER)
-observability.install()
+observability.install("webhooks")

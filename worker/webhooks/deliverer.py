@@ -2,22 +2,24 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
 from uuid import UUID
 
+from opentelemetry.trace import Span, SpanKind
 from sqlalchemy.orm import Session, sessionmaker
 from structlog.contextvars import bind_contextvars
 
-from db import deliveries, lines, messages, signing
+from db import deliveries, lines, messages, signing, tracing
 from db.deliveries import Answered, Claim, Step
 from db.documents import UrlSigner
 from db.errors import MainmaskError
 from db.lines import Limits
 from db.session import OUTAGES
+from db.states import DeliveryStatus
 from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
 from worker.webhooks import message, policy
@@ -73,7 +75,10 @@ class Deliverer:
     def _attempt(self, claim: Claim) -> tuple[Answered, Step]:
         started = time.monotonic()
         try:
-            return self._post(claim)
+            with tracing.span("deliver", claim.traceparent, SpanKind.CLIENT, _attributes(claim)) as span:
+                answered, step = self._post(claim)
+                _describe(span, answered, step)
+                return answered, step
         except (*OUTAGES, OutgoingBusy):
             raise
         except Exception as error:
@@ -91,7 +96,7 @@ class Deliverer:
         answer = self.client.post(
             claim.url,
             content=content,
-            headers=message.headers(claim.delivery_id, content, secrets, now),
+            headers={**message.headers(claim.delivery_id, content, secrets, now), **tracing.headers()},
             deadline_seconds=self.deadline_seconds,
             tenant=claim.tenant,
         )
@@ -109,6 +114,25 @@ class Deliverer:
                 logger.warning("delivery %s: attempt %d came too late", claim.delivery_id, claim.attempt)
             following = lines.call_next(session, claim.receiver, claim.tenant, self.limits)
         messages.send_deliveries(following)
+
+
+def _attributes(claim: Claim) -> Mapping[str, str | int | None]:
+    return {
+        "http.request.method": "POST",
+        "server.address": claim.receiver,
+        "http.request.resend_count": claim.attempt - 1,
+        "mainmask.delivery.id": str(claim.delivery_id),
+        "mainmask.job.id": str(claim.job_id) if claim.job_id else None,
+        "mainmask.event": claim.event,
+        "mainmask.tenant": claim.tenant,
+    }
+
+
+def _describe(span: Span, answered: Answered, step: Step) -> None:
+    if answered.status_code is not None:
+        span.set_attribute("http.response.status_code", answered.status_code)
+    if step.status is not DeliveryStatus.SUCCEEDED:
+        tracing.fail(span, str(answered.status_code))
 
 
 def _ms(seconds: float) -> int:

@@ -106,15 +106,62 @@ def test_masks_are_polygons_or_codes(write: Annotate) -> None:
 
 
 def test_crowds_are_no_objects(write: Annotate) -> None:
-    """A crowd has no outline of its own."""
-    (sample,) = read_dataset(write(annotation(1, 1, 0, 10), annotation(2, 2, 20, 30, iscrowd=1))).samples
+    """But where they are is known, of the main object's kind."""
+    crowds = [annotation(number, category, 20, 30, iscrowd=1) for number, category in ((2, 2), (3, 1))]
+    (sample,) = read_dataset(write(annotation(1, 1, 0, 10), *crowds)).samples
+    assert (sample.labels, sample.truths) == (("cat",), (sample.main,))
+    assert sample.crowds == ((20, 10, 50, 40),)
+
+
+@pytest.mark.parametrize("change", [{"segmentation": []}, {"segmentation": None}, {"bbox": [5, 5, 0, 9]}], ids=str)
+def test_what_encloses_nothing_is_no_object(write: Annotate, change: dict[str, Any]) -> None:
+    """COCO's own files hold some such annotations."""
+    (sample,) = read_dataset(write(annotation(1, 1, 0, 10), annotation(2, 2, 20, 30, **change))).samples
     assert sample.labels == ("cat",)
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown picture": ({"image_id": 9}, "annotation 2 of 2: it has no 9"),
+    "unknown category": ({"category_id": 9}, "annotation 2 of 2: it has no 9"),
+    "short box": ({"bbox": [1, 2]}, "annotation 2 of 2"),
+    "negative box": ({"bbox": [1, 2, -3, 4]}, "annotation 2 of 2: .*is none"),
+    "box of nothing": ({"bbox": [float("nan")] * 4}, "annotation 2 of 2: .*is none"),
+    "endless area": ({"area": float("inf")}, "annotation 2 of 2: .*is none"),
+    "area in words": ({"area": "large"}, "annotation 2 of 2"),
+    "a list for an id": ({"id": [1]}, "annotation 2 of 2"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_annotation_is_named(write: Annotate, change: dict[str, Any], said: str) -> None:
+    """By its place in the file."""
+    with pytest.raises(DatasetInvalid, match=said):
+        read_dataset(write(annotation(1, 1, 0, 10), annotation(2, 2, 20, 30) | change))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"images": [{"id": 1, "file_name": "one.png", "description": 7}]},
+        {"images": [{"id": 1, "file_name": "one.png", "width": "wide", "height": 60}]},
+        {"images": [{"id": 1}]},
+        {"categories": [{"id": 1, "name": " "}]},
+        {"refs": [{"image_id": 1, "ann_id": 1, "sentences": [{"sent": 7}]}]},
+        {"refs": [{"image_id": 1, "ann_id": 1}]},
+        {"refs": {"image_id": 1}},
+    ],
+    ids=str,
+)
+def test_the_rest_of_the_file_is_checked_too(write: Annotate, more: dict[str, Any]) -> None:
+    """Before the first question is asked."""
+    with pytest.raises(DatasetInvalid):
+        read_dataset(write(annotation(1, 1, 0, 10), **more))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"images": 7}', '{"images": [{}], "annotations": [], "categories": []}', "\x80"],
-    ids=repr,
+    ["", "[]", "{}", "[" * 100_000, '{"images": 7}', '{"images": [{}], "annotations": [], "categories": []}', "\x80"],
+    ids=lambda text: repr(text)[:20],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     """With its name."""

@@ -15,6 +15,8 @@ from mainmask.commands import evaluate as command
 from tests.worker.tiny.conftest import sprites
 from worker.evaluation.__main__ import main
 from worker.evaluation.dataset import read_dataset
+from worker.evaluation.evaluator import Evaluator
+from worker.pipeline.pipeline import Pipeline
 from worker.tiny.coco import write_coco
 from worker.tiny.scenes import Scene, compose
 
@@ -80,10 +82,91 @@ def test_sentences_are_read_for_candidates(annotations: Path, tmp_path: Path) ->
     assert (nothing["chosen"], nothing["is_right"], nothing["mask_iou"]) == ("", False, 0.0)
 
 
+def cut_off(path: Path, _: dict[str, Any]) -> None:
+    """A file whose download broke off."""
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def remove(path: Path, _: dict[str, Any]) -> None:
+    """A file that was not downloaded."""
+    path.unlink()
+
+
+def turn(path: Path, _: dict[str, Any]) -> None:
+    """A picture that somebody turned after it was annotated."""
+    with Image.open(path) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(path)
+
+
+def spoil(_: Path, annotation: dict[str, Any]) -> None:
+    """An outline that ends too early."""
+    annotation["segmentation"]["counts"] = "P2"
+
+
+SPOILED = {
+    "a picture cut off": (cut_off, "can't be read"),
+    "no picture": (remove, "No such file"),
+    "another size": (turn, "annotated at 320 x 240 pixels, and has 240 x 320"),
+    "a broken outline": (spoil, "run lengths are"),
+}
+
+
+@pytest.mark.parametrize(("do", "said"), SPOILED.values(), ids=SPOILED)
+def test_a_question_that_can_not_be_asked_is_left_out(
+    annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], do: Any, said: str
+) -> None:
+    """It is named and counted, and the others are answered."""
+    document = json.loads(annotations.read_text())
+    path = annotations.parent / "images" / document["images"][1]["file_name"]
+    do(path, next(found for found in document["annotations"] if found["image_id"] == 1 and found["main_object"]))
+    annotations.write_text(json.dumps(document))
+    report = tmp_path / "report.json"
+    assert main([str(annotations), f"--json={report}", f"--sheet={tmp_path / 'sheet.png'}"]) == 0
+    (unasked,) = json.loads(report.read_text())["unasked"]
+    assert (unasked["image"], said in unasked["reason"]) == (str(path), True)
+    assert len(json.loads(report.read_text())["questions"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert said in told
+    assert "1 of 3 questions could not be asked" in told
+
+
+def test_a_dataset_of_which_nothing_can_be_asked_is_refused(
+    annotations: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are no figures of nothing."""
+    for path in (annotations.parent / "images").iterdir():
+        path.write_bytes(b"")
+    assert main([str(annotations)]) == 2
+    assert "none of its 3 questions" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_sheet_is_a_png_whatever_its_name(annotations: Path, tmp_path: Path) -> None:
+    """Nothing that is measured is lost to a name."""
+    assert main([str(annotations), f"--sheet={tmp_path / 'worst'}", "--limit=1"]) == 0
+    with Image.open(tmp_path / "worst") as drawn:
+        assert drawn.format == "PNG"
+
+
+@pytest.mark.parametrize("option", ["--limit=0", "--worst=-1", "--limit=all"])
+def test_counts_are_counts(annotations: Path, option: str) -> None:
+    """Of one or more."""
+    with pytest.raises(SystemExit, match="2"):
+        main([str(annotations), option])
+
+
+def test_answers_do_not_pile_up_as_pixels(annotations: Path) -> None:
+    """A dataset of thousands of pictures fits into the memory."""
+    evaluator = Evaluator(Pipeline.load("tiny", "cpu"), list)
+    outcome = evaluator.ask(read_dataset(annotations).samples[0])
+    assert not [value for value in vars(outcome).values() if isinstance(value, np.ndarray)]
+
+
 WRONG = {
     "no dataset": (["nothing.json"], 2, "can't be used"),
     "no models": (["{annotations}", "--profile=base"], 1, "mainmask models pull"),
-    "nowhere to write": (["{annotations}", "--sheet=no/such/folder.png", "--limit=1"], 2, "No such file"),
+    "nowhere to write": (["{annotations}", "--sheet=no/such/folder.png"], 2, "No such file"),
+    "a folder to write to": (["{annotations}", "--json=/tmp"], 2, "Is a directory"),
+    "and that first": (["nothing.json", "--json=/tmp"], 2, "Is a directory"),
 }
 
 

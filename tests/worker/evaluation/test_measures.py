@@ -32,6 +32,13 @@ def test_a_truth_is_found_once() -> None:
     assert (matches.scores, matches.right, matches.truths) == ((0.9, 0.5, 0.4), (True, False, False), 2)
 
 
+def test_boxes_on_a_crowd_are_not_counted() -> None:
+    """Neither right nor wrong, unless they find an object in it."""
+    found = [DetectedBox((0, 0, 10, 10), 0.9), DetectedBox((20, 0, 30, 10), 0.8), DetectedBox((60, 0, 70, 10), 0.7)]
+    matches = match(found, [(0, 0, 10, 10)], 0.5, crowds=[(0, 0, 50, 50)])
+    assert (matches.scores, matches.right, matches.truths) == ((0.9, 0.7), (True, False), 1)
+
+
 def random_boxes(rng: np.random.Generator, count: int) -> list[Box]:
     """XYXY, in a picture of 100 x 100 pixels."""
     corners = rng.uniform(0, 60, (count, 2))
@@ -41,23 +48,31 @@ def random_boxes(rng: np.random.Generator, count: int) -> list[Box]:
     ]
 
 
+def shift(rng: np.random.Generator, box: Box) -> Box:
+    """A box near by, of some area."""
+    left, top, right, bottom = np.array(box) + rng.normal(0, 3, 4)
+    return (left, top, max(right, left + 1), max(bottom, top + 1))
+
+
 def xywh(box: Box) -> list[float]:
     """As COCO writes boxes."""
     return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("least", [0.5, 0.75])
 def test_average_precision_is_cocos(seed: int, least: float) -> None:
-    """The same figure as pycocotools gives for the same boxes: some right, some shifted, some made up."""
+    """The same figure as pycocotools gives for the same boxes: right, shifted, made up, on crowds."""
     rng = np.random.default_rng(seed)
     pictures, truths, answers = [], [], []
     for image_id in range(1, 13):
         boxes = random_boxes(rng, int(rng.integers(1, 4)))
-        shifted = [tuple(np.array(box) + rng.normal(0, 3, 4)) for box in boxes if rng.random() < 0.8]
+        crowds = random_boxes(rng, int(rng.integers(0, 2)))
+        shifted = [shift(rng, box) for box in boxes if rng.random() < 0.8]
         found = [DetectedBox(box, float(rng.random())) for box in [*shifted, *random_boxes(rng, 2)]]
-        pictures.append(match(found, boxes, least))
+        pictures.append(match(found, boxes, least, crowds))
         truths += [truth(image_id, box) for box in boxes]
+        truths += [{**truth(image_id, box), "iscrowd": 1} for box in crowds]
         answers += [
             {"image_id": image_id, "category_id": 1, "bbox": xywh(one.box), "score": one.score} for one in found
         ]

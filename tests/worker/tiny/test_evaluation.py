@@ -18,8 +18,8 @@ def test_intervals_are_wilsons(hits: int, low: float, high: float) -> None:
     assert wilson(hits, 100) == pytest.approx((low, high), abs=5e-4)
 
 
-def test_a_right_mask_of_the_wrong_object_does_not_count() -> None:
-    """End to end both the label and the mask must be right."""
+def test_the_whole_counts_right_masks_of_right_objects_and_none_of_absent_ones() -> None:
+    """End to end both the label and the mask must be right; for what isn't there any mask is wrong."""
     instances = np.zeros((20, 30), np.uint8)
     instances[5:15, 5:20] = 1
     scene = Scene(np.zeros((20, 30, 3), np.uint8), instances, (3, 7), 0)
@@ -35,4 +35,5 @@ def test_a_right_mask_of_the_wrong_object_does_not_count() -> None:
         measure_whole(ask, [scene], tally)
     assert tally.outcomes["whole: right object"] == [1, 0, 1]
     assert tally.outcomes["whole: right object and mask IoU ≥ 0.7"] == [1, 0, 0]
+    assert tally.outcomes["whole: an absent name alone is not found"] == [0, 0, 1]
     assert "33.3% (1/3" in table([tally, tally])
