@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults soak lint audit openapi docs format train evaluate clean
+.PHONY: help demo up test faults soak lint audit generate docs format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,9 @@ audit: $(VENV)/.installed-dev ## Known vulnerabilities of all that is installed 
 	@$(PIP_INSTALL) pip-audit
 	@$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-openapi: $(VENV)/.installed-dev ## Write docs/openapi.json anew: the API's description of itself
+generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md anew, from the code
 	@$(BIN)/python -m api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	@$(BIN)/python -m tests.docs.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 docs: $(VENV)/.installed-dev ## Build the handbook into site/
 	@$(BIN)/mkdocs build --quiet --strict

@@ -5,5 +5,5 @@ from tests.docs.handbook import DOCS
 
 
 def test_the_committed_document_is_the_services(environment: dict[str, str]) -> None:
-    """`make openapi` writes it anew."""
+    """`make generate` writes it anew."""
     assert (DOCS / "openapi.json").read_text() == document()
