@@ -41,7 +41,7 @@ generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md
 	@$(BIN)/python -m tests.docs.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 docs: $(VENV)/.installed-dev ## Build the handbook into site/
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "It is site/index.html; to search in it: python3 -m http.server --directory site"
 
 format: $(VENV)/.installed-dev ## Put the code into the project's style
 	$(BIN)/ruff check --fix
