@@ -48,7 +48,7 @@ LABEL org.opencontainers.image.title="mainmask-worker" \
 RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin mainmask && \
     install --directory --owner=10001 /models
 ENV PATH=/opt/mainmask/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 \
-    MAINMASK_WORKER_READY_FILE=/tmp/mainmask-worker.ready
+    MAINMASK_MODELS_DIR=/models MAINMASK_WORKER_READY_FILE=/tmp/mainmask-worker.ready
 WORKDIR /opt/mainmask
 USER 10001
 # It is there once the models are loaded. A model call that hangs is found by the worker itself, which then ends.

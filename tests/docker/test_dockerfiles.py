@@ -99,6 +99,22 @@ def test_the_worker_s_health_check_looks_for_the_file_that_it_is_told_to_touch()
     assert f'["test", "-e", "{ready_file[1]}"]' in last(dockerfile, "HEALTHCHECK")
 
 
+def test_the_worker_reads_models_where_they_are_mounted() -> None:
+    """One place for the image's folder, its setting, and the volumes of Compose and Kubernetes."""
+    dockerfile = DOCKERFILES["mainmask-worker"]
+    environment = " ".join(value for name, value in instructions(dockerfile) if name == "ENV")
+    folder = re.search(r"MAINMASK_MODELS_DIR=(\S+)", environment)
+    assert folder
+    assert any(
+        value.endswith(f"--owner={USER} {folder[1]}") for name, value in instructions(dockerfile) if name == "RUN"
+    )
+    mounted = re.findall(r'"?models:([^:"]+):ro', (ROOT / "docker/compose.yaml").read_text())
+    mounted += re.findall(
+        r"name: models, mountPath: ([^,]+),", (ROOT / "docker/kubernetes/overlays/gpu/worker.yaml").read_text()
+    )
+    assert mounted == [folder[1], folder[1]]
+
+
 def test_the_wheel_that_the_images_install_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     """An installation that isn't editable has the checkpoints, the page, the sample, and whatever else they read."""
     listing = ["git", "ls-files", "--", *copied(DOCKERFILES["mainmask-worker"])]

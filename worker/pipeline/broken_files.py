@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -13,8 +12,8 @@ LONGEST_REASON = 300
 
 
 @contextmanager
-def broken_files(where: Path) -> Iterator[None]:
-    """Raise `CheckpointInvalid`, which names the file or folder, for any of their errors but a lack of memory."""
+def broken_files(where: object) -> Iterator[None]:
+    """Raise `CheckpointInvalid`, which names that file, folder or model, for all of their errors but lack of memory."""
     try:
         yield
     except (MainmaskError, MemoryError, torch.OutOfMemoryError):

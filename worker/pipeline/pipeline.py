@@ -12,6 +12,7 @@ from db.checkpoints import Checkpoint
 from db.errors import NoCandidates
 from db.settings import default_models_dir
 from db.states import StageName
+from worker.pipeline.broken_files import broken_files
 from worker.pipeline.checkpoints import LoadedModel, Loader, choose_device
 from worker.pipeline.classify import Classifier
 from worker.pipeline.detect import Detector
@@ -72,11 +73,17 @@ class Pipeline:
         return replace(self, **changed, cards={**self.cards, str(stage): model.card})
 
     def warm_up(self) -> None:
-        """Run each model once: the first call is the slowest, and shows whether the model runs at all."""
+        """Run each model once: the first call is the slowest, and shows whether the model runs at all.
+
+        Raises `CheckpointInvalid` for one that doesn't: a processor's settings aren't looked at before they are used.
+        """
         image = Image.new("RGB", WARM_UP_SIZE, "gray")
-        self.classifier.classify(image, ["thing", "other thing"])
-        self.detector.detect(image, "thing")
-        self.segmenter.segment(image, [(8.0, 8.0, 56.0, 40.0)])
+        with broken_files(self.cards[StageName.CLASSIFY].name):
+            self.classifier.classify(image, ["thing", "other thing"])
+        with broken_files(self.cards[StageName.DETECT].name):
+            self.detector.detect(image, "thing")
+        with broken_files(self.cards[StageName.SEGMENT].name):
+            self.segmenter.segment(image, [(8.0, 8.0, 56.0, 40.0)])
 
     def search(self, image: Image.Image, candidates: Sequence[Candidate], wish: Wish) -> Finding:
         """Look for the ranked candidates, one or more, in an RGB picture: see `worker.pipeline.search`."""

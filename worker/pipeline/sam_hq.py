@@ -10,9 +10,9 @@ from transformers import SamHQModel
 def mended(model: SamHQModel) -> SamHQModel:
     """The model itself, whose mask decoder now looks at the picture after it has looked at the box.
 
-    transformers 5 (up to 5.23 at least) drops the second output of the decoder's two-way transformer, the attended
-    picture, and goes on with what it put in. The authors' decoder, as SAM's, goes on with what came out (Ke et al.,
-    "Segment Anything in High Quality", 2023). In a version that takes the output, this changes nothing.
+    transformers 5.23 drops the second output of the decoder's two-way transformer, the attended picture, and goes on
+    with what it put in; its first SAM-HQ, in 4.52, did not. The authors' decoder, as SAM's, goes on with what came out
+    (Ke et al., "Segment Anything in High Quality", 2023). In a version that takes the output, this changes nothing.
     """
     model.mask_decoder.transformer.register_forward_hook(_put_attended_in, with_kwargs=True)
     return model

@@ -11,10 +11,12 @@ import torch
 
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid
+from db.states import StageName
 from tests.worker.pipeline.published import publish, write_sums
 from worker.pipeline.checkpoints import LoadedModel, Loader
 from worker.pipeline.configurations import LEADS_ELSEWHERE, check_configuration
 from worker.pipeline.model_files import ModelFolder
+from worker.pipeline.pipeline import Pipeline
 
 CLIP, DINO = "openai/clip-vit-base-patch32", "IDEA-Research/grounding-dino-tiny"
 Configure = Callable[..., LoadedModel]
@@ -97,6 +99,14 @@ def test_nonsense_is_refused(configure: Configure, changes: dict[str, Any]) -> N
     """Whatever transformers says to it, the error is ours."""
     with pytest.raises(CheckpointInvalid, match="openai--clip"):
         configure(CLIP, **changes)
+
+
+@pytest.mark.parametrize("size", [{"shortest_edge": "x"}, {"shortest_edge": -5}, 7e9], ids=str)
+def test_a_processor_that_can_not_run_is_told_before_the_first_job(configure: Configure, size: object) -> None:
+    """By the model's name; nobody looks at its numbers before they are used."""
+    with pytest.raises(CheckpointInvalid, match="clip"):  # noqa: PT012 - some are refused when they are loaded
+        model = configure(CLIP, file="preprocessor_config.json", size=size)
+        Pipeline.load("tiny", "cpu").with_model(StageName.CLASSIFY, model).warm_up()
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x80", "[" * 100_000], ids=["empty", "half", "binary", "deep"])
