@@ -54,7 +54,7 @@ evaluate: $(VENV)/.installed-dev ## Measure the bundled checkpoints on held-out 
 	$(BIN)/python -m worker.tiny.evaluate
 
 clean: ## Remove the environment and what the tools cached; the data in .data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mainmask needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …")'
