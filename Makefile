@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults soak bench bench-smoke lint audit format train evaluate clean
+.PHONY: help demo up test faults soak bench bench-smoke lint audit generate docs format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ audit: $(VENV)/.installed-dev ## Known vulnerabilities of all that is installed 
 	@$(PIP_INSTALL) pip-audit
 	@$(BIN)/pip-audit --skip-editable --progress-spinner off
 
+generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md anew, from the code
+	@$(BIN)/python -m api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	@$(BIN)/python -m tests.docs.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+
+docs: $(VENV)/.installed-dev ## Build the handbook into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "It is site/index.html; to search in it: python3 -m http.server --directory site"
+
 format: $(VENV)/.installed-dev ## Put the code into the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -53,7 +60,7 @@ evaluate: $(VENV)/.installed-dev ## Measure the bundled checkpoints on held-out 
 	$(BIN)/python -m worker.tiny.evaluate
 
 clean: ## Remove the environment and what the tools cached; the data in .data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mainmask needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …")'

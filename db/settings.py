@@ -47,11 +47,16 @@ class Settings(BaseSettings):
     """What an operator can set; the unit is in the name. The defaults suit servers on this machine."""
 
     # A wrong value is named, but not repeated: it may be a secret.
-    model_config = SettingsConfigDict(env_prefix="MAINMASK_", frozen=True, hide_input_in_errors=True)
+    # The docstrings become the fields' descriptions, and docs/settings.md.
+    model_config = SettingsConfigDict(
+        env_prefix="MAINMASK_", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     # Both may hold a password.
     database_url: str = Field("postgresql+psycopg://mainmask@127.0.0.1:5432/mainmask", repr=False)
+    """Where Postgres is; libpq's parameters may follow, such as `?sslmode=verify-full`."""
     redis_url: str = Field("redis://127.0.0.1:6379/0", repr=False)
+    """Where Redis is; `rediss://` is with TLS."""
 
     auth: bool = True
     """Whether callers need a key. Without, all of them are the tenant `local` and may do everything."""
@@ -63,10 +68,15 @@ class Settings(BaseSettings):
     s3_public_endpoint_url: str | None = None
     """The address that presigned URLs name, where callers reach the storage by another one than the servers."""
     s3_access_key_id: str | None = None
+    """None, with the next one: as boto3 finds them, for example a role of the machine's."""
     s3_secret_access_key: SecretStr | None = None
+    """With the key's id."""
     s3_bucket: str = "mainmask"
+    """It must be there; nothing makes it."""
     s3_region: str = "us-east-1"
+    """What requests are signed for."""
     presigned_url_seconds: int = 3600
+    """How long the URLs of pictures in documents can be used."""
 
     flower_url: AnyHttpUrl | None = None
     """Where the page's readers reach Flower; without it, the page doesn't lead there."""
@@ -79,7 +89,9 @@ class Settings(BaseSettings):
     classify_model: str | None = None
     """Instead of the profile's; a name of the table, see docs/models.md."""
     detect_model: str | None = None
+    """The same for boxes."""
     segment_model: str | None = None
+    """The same for masks."""
     allowed_models: Annotated[frozenset[str], *CommaSeparated] = frozenset()
     """Which models a job may ask for besides; with commas between them. A worker needs all of them on its disk."""
     maximum_loaded_models: int = Field(6, ge=3)
@@ -122,10 +134,12 @@ class Settings(BaseSettings):
     metrics_port: Port | None = None
     """Where processes that are no API serve their metrics; None: they don't."""
     metrics_host: str = "127.0.0.1"
+    """The address that they listen on."""
 
     lease_seconds: float = 6
     """How long a worker may be silent before what it runs is taken over; it renews three times as often."""
     sweep_interval_seconds: float = 2
+    """How often `beat` has maintenance look for lost workers, lost messages and due webhooks."""
     resend_after_seconds: float = 10
     """How long a queued stage waits before its message may count as lost."""
     promote_after_seconds: float = 120
@@ -156,8 +170,11 @@ class Settings(BaseSettings):
     maximum_queue_depth: int = Field(100_000, ge=0)
     """How many stages, of all jobs, may wait for a worker before no more jobs are taken; 0 takes none."""
     maximum_image_bytes: int = 32 * 1024 * 1024
+    """Of its file; a request may have a third more, for base64."""
     maximum_image_pixels: int = 64_000_000
+    """Width times height."""
     maximum_image_side: int = 16_384
+    """In pixels."""
     maximum_image_aspect: float = 64
     """The longer side over the shorter one."""
     maximum_image_frames: int = 1000
@@ -167,6 +184,7 @@ class Settings(BaseSettings):
     image_fetches_at_once: int = Field(2, ge=1)
     """How many of one worker's threads may fetch: about half of its `--concurrency`. One tenant has half of these."""
     maximum_batch_jobs: int = 500
+    """Of one request."""
     maximum_wait_seconds: int = 60
     """The longest `Prefer: wait`."""
     upload_seconds: int = 3600
@@ -176,14 +194,18 @@ class Settings(BaseSettings):
     idempotency_hours: float = 24
     """For how long an `Idempotency-Key` is remembered."""
     maximum_labels: int = 64
+    """Of one job."""
     maximum_label_characters: int = 128
+    """Of each."""
     maximum_description_characters: int = 4000
+    """Of one job."""
     candidates_url: AnyHttpUrl | None = Field(None, repr=False)
     """The base URL of an OpenAI-compatible API that names what descriptions are about, such as
     `http://ollama:11434/v1`. Without, and whenever it fails, the worker reads them itself (English only)."""
     candidates_model: str = ""
     """Its model's name there; needed with the URL."""
     candidates_key: SecretStr | None = None
+    """Sent as a bearer token."""
     candidates_timeout_seconds: float = Field(10, gt=0, le=60)
     """Of all attempts together; a job waits for it."""
     candidates_maximum_tokens: int = Field(500, ge=1)
@@ -197,6 +219,7 @@ class Settings(BaseSettings):
     maximum_instances: int = Field(100, ge=1)
     """Of one job with `instances: all`, the best ones; each is a mask, and pictures of its own."""
     maximum_metadata_bytes: int = 16 * 1024
+    """Of one job, as JSON."""
 
     @property
     def image_limits(self) -> ImageLimits:

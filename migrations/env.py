@@ -12,4 +12,6 @@ with engine.connect() as connection:
     with context.begin_transaction():
         # Two deployments that start at once take turns: the second finds nothing left to do.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7283641)")
+        # After that: turns may take long. Whoever comes to a table behind a migration that waits for it, waits, too.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
         context.run_migrations()
