@@ -110,7 +110,9 @@ class Settings(BaseSettings):
     """Pictures a call of this stage's model, from jobs that are in flight together. More than 1 pays on a GPU; on a
     CPU, and for small models, measure first."""
     detect_batch_size: int = Field(1, ge=1)
+    """The same for boxes."""
     segment_batch_size: int = Field(1, ge=1)
+    """The same for masks."""
     batch_wait_seconds: float = Field(0.005, ge=0)
     """How long a picture waits for others while the model is free, where batches are larger than 1."""
     image_cache_bytes: int = Field(64 * 1024 * 1024, ge=0)
