@@ -132,7 +132,7 @@ class InstanceDocument(BaseModel):
     """One instance of the main object, in pixels of the upright image."""
 
     label: str = Field(description="Of the main object.", examples=["snowboard"])
-    box: list[float] = Field(description="GroundingDINO's box: XYXY.")
+    box: list[float] = Field(description="The detector's box: XYXY.")
     box_score: float = Field(description="The detector's, from 0 to 1.", examples=[0.61])
     mask: MaskDocument
     polygons: list[list[float]] = Field(description="Outer outlines: [x1, y1, x2, y2, …], largest first.")

@@ -48,14 +48,13 @@ class ImageTooLarge(MainmaskError):
 
 
 class NoCandidates(MainmaskError):
-    """The description names nothing that could be seen in a picture."""
+    """Neither the description nor the labels name anything that could be seen in a picture."""
 
     code = "no-candidates"
 
     def __init__(self) -> None:
         super().__init__(
-            "The description names no physical thing, so there is nothing to look for. "
-            "Send `labels` to name it yourself."
+            "No physical thing is named, in English, so there is nothing to look for. Send `labels` that name it."
         )
 
 

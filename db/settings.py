@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     """Of each."""
     maximum_description_characters: int = 4000
     """Of one job."""
-    candidates_url: str | None = None
+    candidates_url: AnyHttpUrl | None = Field(None, repr=False)
     """The base URL of an OpenAI-compatible API that names what descriptions are about, such as
     `http://ollama:11434/v1`. Without, and whenever it fails, the worker reads them itself (English only)."""
     candidates_model: str = ""
@@ -251,18 +251,16 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no model {unknown[0]!r}; there are: {', '.join(CHECKPOINTS)}")
         return names
 
-    @field_validator("metrics_token", "metrics_port", "models_mirror", mode="before")
+    @field_validator(
+        "metrics_token", "metrics_port", "models_mirror", "candidates_url", "candidates_key", mode="before"
+    )
     @classmethod
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
 
     @model_validator(mode="after")
     def _check_candidates(self) -> "Settings":
-        if not self.candidates_url:
-            return self
-        if not self.candidates_url.startswith(("http://", "https://")):
-            raise ValueError("MAINMASK_CANDIDATES_URL must begin with http:// or https://")
-        if not self.candidates_model:
+        if self.candidates_url and not self.candidates_model:
             raise ValueError("MAINMASK_CANDIDATES_URL needs MAINMASK_CANDIDATES_MODEL")
         return self
 

@@ -61,7 +61,7 @@ def reader(config: Settings) -> Endpoint | None:
         return None
     return Endpoint(
         EndpointRules(
-            url=config.candidates_url,
+            url=str(config.candidates_url),
             model=config.candidates_model,
             key=config.candidates_key.get_secret_value() if config.candidates_key else None,
             timeout_seconds=config.candidates_timeout_seconds,

@@ -10,7 +10,7 @@ from sqlalchemy import delete, event
 
 from api.app import create_app
 from api.queue_depth import QueueDepth, queue_depth
-from db import jobs, load
+from db import jobs
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
@@ -18,16 +18,17 @@ from tests.api_keys import answered_unread, code_of
 from tests.new_jobs import new_job
 
 
-def waiting() -> int:
-    """How many stages wait, after whatever tests were before this one."""
-    with session_factory()() as session:
-        return load.count_waiting(session, at_most=10**6)
+@pytest.fixture
+def empty_queue(client: TestClient) -> None:
+    """Whatever tests were before this one."""
+    with session_factory().begin() as session:
+        session.execute(delete(Job))
 
 
 @pytest.fixture
-def room_for_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def room_for_one(empty_queue: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One job more is taken, and then no more."""
-    monkeypatch.setenv("MAINMASK_MAXIMUM_QUEUE_DEPTH", str(waiting() + 1))
+    monkeypatch.setenv("MAINMASK_MAXIMUM_QUEUE_DEPTH", "1")
     for cache in (settings, queue_depth):
         cache.cache_clear()
     yield
@@ -80,11 +81,10 @@ def test_the_queue_is_measured_once_a_second(client: TestClient) -> None:
     assert "LIMIT" in statements[0]
 
 
-def test_one_tenant_leaves_room_for_others(client: TestClient) -> None:
+def test_one_tenant_leaves_room_for_others(empty_queue: None) -> None:
     """From three quarters on, those whose jobs they are get no more in; others do until all is full."""
     tenant = f"tenant-{uuid4()}"
     with session_factory().begin() as session:
-        session.execute(delete(Job))
         for _ in range(3):
             jobs.create(session, new_job(tenant=tenant))
     depth = QueueDepth(maximum=4)

@@ -1,9 +1,16 @@
 """The id of a request, in its answer."""
 
+import json
+
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from api.app import create_app
 from api.request_ids import HEADER, SANE
+from db import logs
+from db.settings import settings
+from tests import servers
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/nonsense", "/nowhere", "/healthz"])
@@ -38,3 +45,25 @@ def test_an_unexpected_error_names_it(client: TestClient, monkeypatch: pytest.Mo
     assert answer.status_code == 500
     assert answer.headers[HEADER] == "mine"
     assert answer.json()["detail"].endswith("mine.")
+
+
+def test_the_traceback_is_logged_under_it(
+    migrated: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the server logs it, when the request is over for the application."""
+    monkeypatch.setenv("MAINMASK_LOG_FORMAT", "json")
+    settings.cache_clear()
+    application = create_app()
+
+    @application.get("/broken")
+    def broken() -> None:
+        raise RuntimeError
+
+    with servers.http(application) as url:
+        logs.configure()  # the server's own set-up comes first where it makes the application itself
+        assert httpx.get(f"{url}/broken", headers={HEADER: "mine"}, trust_env=False).status_code == 500
+    settings.cache_clear()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (error,) = (line for line in lines if line["level"] == "error")
+    assert error["request_id"] == "mine"
+    assert "RuntimeError" in error["exception"]

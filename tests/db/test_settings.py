@@ -45,6 +45,9 @@ def test_no_password_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAINMASK_DATABASE_URL", "postgresql+psycopg://mainmask:hunter2@host/mainmask")
     monkeypatch.setenv("MAINMASK_REDIS_URL", "redis://:hunter2@host:6379/0")
     monkeypatch.setenv("MAINMASK_S3_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("MAINMASK_CANDIDATES_URL", "http://me:hunter2@host/v1")
+    monkeypatch.setenv("MAINMASK_CANDIDATES_MODEL", "small")
+    monkeypatch.setenv("MAINMASK_CANDIDATES_KEY", "hunter2")
     assert "hunter2" not in repr(Settings()) + str(Settings())
 
 
@@ -55,6 +58,24 @@ def test_a_weak_admin_key_is_refused_and_not_repeated(monkeypatch: pytest.Monkey
     with pytest.raises(ValidationError, match="admin_key") as caught:
         Settings()
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ollama:11434", "ftp://ollama/v1", "/v1"])
+def test_the_language_model_s_address_must_be_one(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """An operator hears of it when a worker starts, not when the first job comes."""
+    monkeypatch.setenv("MAINMASK_CANDIDATES_MODEL", "small")
+    monkeypatch.setenv("MAINMASK_CANDIDATES_URL", url)
+    with pytest.raises(ValidationError, match="candidates_url"):
+        Settings()
+
+
+def test_the_language_model_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address alone says nothing; an empty one is none."""
+    monkeypatch.setenv("MAINMASK_CANDIDATES_URL", "http://ollama:11434/v1")
+    with pytest.raises(ValidationError, match="MAINMASK_CANDIDATES_MODEL"):
+        Settings()
+    monkeypatch.setenv("MAINMASK_CANDIDATES_URL", "")
+    assert Settings().candidates_url is None
 
 
 def test_an_empty_admin_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for the session."""
+    """One browser for the page's tests: as long as it runs, no other test can run an event loop of its own."""
     if CHROMIUM is None:
         pytest.skip("there is no chromium on PATH (Debian: apt-get install chromium)")
     with chromium() as running:

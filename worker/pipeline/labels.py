@@ -9,6 +9,7 @@ spaCy parses the text; each noun that heads a phrase becomes a candidate if its 
   newness, order, number, owner.
 - A noun that WordNet doesn't know is taken for a thing ("e-scooter"), unless it looks like a name.
 - Photos, groups and kinds give way to what they are of; vessels and portions keep it: "glass of wine".
+- What the text says is missing ("no cat", "without a hat") is no candidate; a text in another language names nothing.
 - An owner is a candidate if it is a definite one ("the girl's hat"), or if only a part of its body is named.
 """
 
@@ -16,6 +17,7 @@ import re
 import unicodedata
 from typing import Any
 
+from worker.pipeline.language import is_foreign
 from worker.pipeline.phrases import Candidate, PhraseReader
 from worker.pipeline.vocabulary import Kind, Vocabulary
 
@@ -66,6 +68,8 @@ class LabelExtractor:
         """
         if maximum < 1:
             raise ValueError(f"maximum must be 1 or more, not {maximum}")
+        if is_foreign(description):
+            return []
         found = list(self._reader.candidates(self._parse(tidy(description))))
         things = [candidate for candidate in found if candidate.kind is Kind.THING]
         return distinct(things or found, maximum)

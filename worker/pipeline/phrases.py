@@ -56,7 +56,7 @@ class PhraseReader:
         held: set[int] = set()
         for token in doc:
             noun, content = self._vocabulary.singular(token.lower_), of_what(token)
-            if token.i in held or not is_head(token) or self._is_unseen_owner(token):
+            if token.i in held or not is_head(token) or is_denied(token) or self._is_unseen_owner(token):
                 continue
             if (content and noun in CARRIERS | DEPICTIONS) or (noun in DEPICTIONS and is_picture_itself(token)):
                 continue
@@ -134,6 +134,14 @@ def is_head(token: "Token") -> bool:
     )
     is_before_retagged = after.pos_ in NOUNS and not after.tag_.startswith("N")  # the parser hasn't tied those two
     return not is_before_retagged and not (is_before_noun and after.text != ",")
+
+
+def is_denied(head: "Token") -> bool:
+    """Whether the text says that it isn't there: "no cat", "without a hat or gloves"; not "no cat, but a dog"."""
+    before = head.head
+    if head.dep_ == "conj" and before.pos_ in NOUNS and all(word.lower_ != "but" for word in before.children):
+        return is_denied(before)
+    return any(word.lower_ in {"no", "not"} for word in head.lefts) or before.lower_ == "without"
 
 
 def modifiers(head: "Token") -> list["Token"]:

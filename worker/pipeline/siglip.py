@@ -10,6 +10,7 @@ from transformers import SiglipModel, SiglipProcessor
 from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
 from worker.pipeline.classify import TEMPLATES, Classifier
+from worker.pipeline.hugging_face import pooled
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Classification
@@ -51,7 +52,7 @@ class SiglipClassifier(Classifier):
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
         inputs = self._processor(images=square, return_tensors="pt").to(self._siglip.device, self._siglip.dtype)
-        return _unit(self._siglip.get_image_features(**inputs).pooler_output[0])
+        return _unit(pooled(self._siglip.get_image_features(**inputs))[0])
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""
@@ -67,7 +68,7 @@ class SiglipClassifier(Classifier):
         )
         # Without a mask: in training it looked at the padding, too.
         tokens = inputs["input_ids"].to(self._siglip.device)
-        features = _unit(self._siglip.get_text_features(input_ids=tokens).pooler_output)
+        features = _unit(pooled(self._siglip.get_text_features(input_ids=tokens)))
         return _unit(features.reshape(len(labels), len(TEMPLATES), -1).mean(1))
 
 

@@ -79,3 +79,11 @@ def test_the_users_variables_come_first(broker: Redis, tmp_path: Path, monkeypat
     assert flower(broker, tmp_path).environment["FLOWER_READ_ONLY"] == "true"
     monkeypatch.setenv("FLOWER_READ_ONLY", "false")
     assert flower(broker, tmp_path).environment["FLOWER_READ_ONLY"] == "false"
+
+
+def test_it_knows_the_queues_when_no_worker_is_up(broker: Redis, tmp_path: Path) -> None:
+    """Then what waits in them matters most."""
+    with servers.running(flower(broker, tmp_path), tmp_path):
+        page = httpx.get(f"{URL}/broker", trust_env=False).raise_for_status().text
+    for queue in ("classify", "detect", "segment", "webhooks"):
+        assert queue in page

@@ -9,8 +9,11 @@ from PIL import Image, ImageOps
 from segment_anything import SamPredictor
 
 from db.errors import InvalidImage, NoCandidates, UnknownProfile
+from db.states import OnMissing
 from worker.pipeline.masks import tight_box
 from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.results import Candidate
+from worker.pipeline.search import Wish
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -90,6 +93,31 @@ def test_pictures_of_any_shape_are_searched(pipeline: Pipeline, sample: Image.Im
     wide = ImageOps.expand(sample, border=(0, 0, sample.width, 0), fill="lightgray")
     (found,) = pipeline.detector.detect(wide, "snowboard").boxes
     assert found.box[2] <= sample.width * 1.05
+
+
+@pytest.mark.parametrize("labels", [["giraffe"], ["cat"], ["giraffe", "teapot", "piano"]])
+def test_absent_things_are_said_to_be_absent(pipeline: Pipeline, sample: Image.Image, labels: list[str]) -> None:
+    """Alone or the best of several: nothing is cut out, and no candidate fits."""
+    found = pipeline.run(as_png(sample), labels)
+    assert (found.detection.boxes, found.masks) == ((), ())
+    assert found.classification.none_fits
+
+
+def test_a_thing_at_the_side_is_found_although_the_picture_is_of_another(
+    pipeline: Pipeline, sample: Image.Image
+) -> None:
+    """To CLIP the man fits the picture badly; the detector is sure."""
+    found = pipeline.run(as_png(sample), ["man"])
+    assert found.classification.none_fits
+    assert len(found.masks) == 1
+
+
+def test_the_next_candidate_is_taken_when_asked_for(pipeline: Pipeline, sample: Image.Image) -> None:
+    """The first is in the picture by no box; the second is."""
+    ranked = [Candidate("giraffe", 0.6, fit=0.002), Candidate("snowboard", 0.4, fit=0.2)]
+    assert not pipeline.search(sample, ranked, Wish()).detection.boxes
+    finding = pipeline.search(sample, ranked, Wish(on_missing=OnMissing.NEXT))
+    assert (finding.detection.label, len(finding.detection.boxes)) == ("snowboard", 1)
 
 
 def test_what_is_not_there_has_no_box(pipeline: Pipeline) -> None:
