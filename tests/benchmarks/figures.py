@@ -71,7 +71,7 @@ def document(figures: Sequence[Figure], machine: dict[str, Any]) -> dict[str, An
     return {"machine": machine, "figures": [asdict(figure) | {"reached": figure.is_reached} for figure in figures]}
 
 
-WIDTH, LABELS, ROW = 860, 400, 26
+WIDTH, LABELS, ROW = 900, 440, 26
 """Of the chart, in pixels: all of it, the space for the measures' names, and a line's height."""
 OCTAVES = 3
 """Gains from 1/8 to 8 are drawn to scale; what lies outside ends at the edge."""

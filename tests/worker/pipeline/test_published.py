@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from segment_anything import sam_model_registry
 from tokenizers.processors import TemplateProcessing
+from torch import nn
 from transformers import GemmaTokenizer
 
 from db.catalog import CHECKPOINTS, PROFILES, SEGMENTERS, chosen
@@ -19,10 +21,14 @@ from db.errors import CheckpointInvalid, CheckpointMissing, UnknownModel
 from db.states import StageName
 from tests.worker.pipeline.published import ARCHITECTURES, build, publish, write_sums
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.classify import Classifier
+from worker.pipeline.detect import Detector
 from worker.pipeline.execution import Execution
+from worker.pipeline.linear import HalfLinear
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sam import PUBLISHED, build_sam, load_sam
+from worker.pipeline.segment import Segmenter
 
 EXACT = Execution.choose("cpu", "float32")
 ORIGINAL_SAMS = {found.name: found for found in SEGMENTERS if isinstance(found.source, WebFile)}
@@ -85,6 +91,30 @@ def test_a_small_one_loads_and_answers(name: str, tmp_path: Path, sample: Image.
     else:
         (mask,) = pipeline.segmenter.segment(sample, [(100.0, 90.0, 500.0, 400.0)])
         assert mask.pixels.shape == (sample.height, sample.width)
+
+
+@pytest.mark.parametrize("name", A_KIND_EACH)
+def test_one_of_each_kind_answers_alike_in_half_precision(name: str, tmp_path: Path, sample: Image.Image) -> None:
+    """Also where transformers' modules look at their layers' dtypes; scores differ by the rounding alone."""
+    checkpoint = publish(name, tmp_path)
+    half = replace(Execution.choose("cpu", "bfloat16"), narrowest=1)
+    exact, rounded = (Loader(ModelFolder(tmp_path), way).load(checkpoint).stage for way in (EXACT, half))
+    layers = [
+        type(layer) for model in vars(rounded).values() if isinstance(model, nn.Module) for layer in model.modules()
+    ]
+    assert HalfLinear in layers
+    if isinstance(exact, Classifier) and isinstance(rounded, Classifier):
+        ours, theirs = (
+            {found.label: found.score for found in stage.classify(sample, ["cat", "snowboard"]).candidates}
+            for stage in (rounded, exact)
+        )
+        assert ours == pytest.approx(theirs, abs=0.05)
+    elif isinstance(exact, Detector) and isinstance(rounded, Detector):
+        best, expected = (stage.detect(sample, "snowboard", threshold=1e-9).best_score for stage in (rounded, exact))
+        assert best == pytest.approx(expected, abs=0.05)
+    elif isinstance(exact, Segmenter) and isinstance(rounded, Segmenter):
+        (mask,), (expected_mask,) = (stage.segment(sample, [(100.0, 90.0, 500.0, 400.0)]) for stage in (rounded, exact))
+        assert mask.predicted_iou == pytest.approx(expected_mask.predicted_iou, abs=0.05)
 
 
 @pytest.mark.slow
