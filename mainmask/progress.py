@@ -40,7 +40,7 @@ def _live(console: Console, what: str) -> Iterator[Live | None]:
         return
     # What others print meanwhile goes where it is to go: stdout may be a pipe.
     with Live(
-        Spinner("dots", what), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+        Spinner("dots", Text(what)), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as live:
         yield live
 

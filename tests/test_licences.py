@@ -7,9 +7,9 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("api", "control", "worker", "heic")
+EXTRAS = ("api", "control", "worker", "heic", "otel")
 PERMISSIVE = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|HPND|MIT-CMU|Unlicense|CC0|0BSD|Zlib|CNRI|BSL-1\.0",
+    r"\b(?:MIT|(?:Free)?BSD|Apache|ISC|PSF|Python Software Foundation|HPND|Unlicense|CC0|0BSD|Zlib|CNRI)\b",
     re.IGNORECASE,
 )
 KNOWN = {
@@ -76,3 +76,11 @@ def test_all_that_is_deployed_may_be_used_and_sold() -> None:
     assert doubtful == {}
     copyleft = {name for name, each in found.items() if re.search(r"GPL", licence(each))}
     assert copyleft <= set(KNOWN)
+
+
+def test_what_only_sounds_permissive_is_not() -> None:
+    """Words are looked for, not letters."""
+    for text in ("Proprietary, limited use", "Commercial: see disclosure", "GPL-3.0", ""):
+        assert not PERMISSIVE.search(text)
+    for text in ("MIT License", "3-Clause BSD License", "MIT-CMU", "Apache-2.0 OR BSD-2-Clause", "FreeBSD"):
+        assert PERMISSIVE.search(text)

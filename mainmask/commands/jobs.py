@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mainmask.client import Client
 from mainmask.commands.options import ApiKey, Json, Url, print_json
@@ -108,7 +109,8 @@ def _table(found: Iterable[Job]) -> Table:
     for job in found:
         main_object = job.result.main_object if job.result else None
         what = main_object.label if main_object else _cause(job).strip()
-        table.add_row(job.id, job.created_at.strftime("%Y-%m-%d %H:%M:%S"), job.status, what)
+        # As text: callers' labels may look like rich's markup.
+        table.add_row(job.id, job.created_at.strftime("%Y-%m-%d %H:%M:%S"), job.status, Text(what))
     return table
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mainmask.commands.options import DEFAULT_DATA_DIR, DataDir, Json, print_json
 from mainmask.failures import told_plainly
@@ -56,5 +57,7 @@ def up(
 def _welcome(console: Console, stack: Stack, data_dir: Path) -> None:
     usual = stack.api_url.endswith(f":{DEFAULT_API_PORT}")
     option = "" if usual else f" --url {stack.api_url}"
-    text = WELCOME.format(api=stack.api_url, flower=stack.flower_url, logs=data_dir / "logs", option=option)
+    text = WELCOME.format(
+        api=stack.api_url, flower=stack.flower_url, logs=escape(str(data_dir / "logs")), option=option
+    )
     console.print(text, soft_wrap=True, highlight=False)

@@ -36,6 +36,12 @@ PLACES = ("--host", "--port", "--address", "--schedule", "--timeout-graceful-shu
 """Options that say where a process listens and writes: these differ between a machine and a container."""
 
 
+def test_the_page_leads_to_flower_where_it_is_published() -> None:
+    """At the port that the host has for it."""
+    (published,) = SERVICES["flower"]["ports"]
+    assert SERVICES["api"]["environment"]["MAINMASK_FLOWER_URL"].endswith(f":{published['published']}")
+
+
 def essence(command: Iterable[str]) -> list[str]:
     """The command without its places; each `--option value` as `--option=value`."""
     joined = re.sub(r"(--(?:host|port)) (\S+)", r"\1=\2", shlex.join(command))

@@ -57,6 +57,21 @@ def jobs(*arguments: str) -> Result:
     return result
 
 
+def test_labels_are_text_whatever_they_look_like() -> None:
+    """A caller's brackets neither vanish nor break the list for others."""
+    labels = ["snow[/b]board", "[bold]cat", "[/]"]
+    found = []
+    for place, label in enumerate(labels):
+        job = {**document(), "id": f"job-{place}"}
+        job["result"] = {**job["result"], "main_object": {**job["result"]["main_object"], "label": label}}
+        found.append(job)
+    with serving(JobService(*found)) as address:
+        result = jobs("list", "--url", address)
+    assert result.exit_code == 0
+    for label in labels:
+        assert label in result.stdout
+
+
 def test_the_list_goes_through_the_pages(url: str) -> None:
     """All jobs come, in the service's order, however small its pages are; up to the limit."""
     listed = json.loads(jobs("list", "--json", "--url", url).stdout)
