@@ -11,7 +11,13 @@ from db.session import session_factory
 
 
 class Admission(Guard):
-    """The queue isn't too deep, and the key may have another job and send the bytes that the request declares."""
+    """The queue isn't too deep, and the key may have another job and send the bytes that the request declares.
+
+    With `repeats`, a request whose `Idempotency-Key` is known is let in nevertheless: it only asks for its answer.
+    """
+
+    def __init__(self, *, repeats: bool) -> None:
+        self._repeats = repeats
 
     def check(self, request: Request, caller: Caller) -> None:
         """Raises `QueueFull`, `QuotaExceeded`, `BodyTooLarge` and `LengthRequired`."""
@@ -19,7 +25,7 @@ class Admission(Guard):
             self._check_room(request, caller)
         except (QueueFull, QuotaExceeded):
             # Asked last, and so in time to see the first of two at once: what was answered needs no room.
-            if not idempotency.is_known(caller.tenant, request.headers.get("idempotency-key")):
+            if not self._repeats or not idempotency.is_known(caller.tenant, request.headers.get("idempotency-key")):
                 raise
 
     @staticmethod
@@ -35,8 +41,10 @@ class Admission(Guard):
             quotas.take_bytes(_declared_bytes(request))
 
 
-ADMISSION = Depends(Admission())
-"""For every route that queues a job, after `needs(…)`."""
+ADMISSION = Depends(Admission(repeats=True))
+"""For every route that makes jobs, after `needs(…)`."""
+RETRY_ADMISSION = Depends(Admission(repeats=False))
+"""For those that queue one that is there."""
 
 
 def _declared_bytes(request: Request) -> int:

@@ -17,12 +17,13 @@ from api import drafts
 from api.acceptance import Accepted, Repeatable, create
 from api.callers import Caller
 from api.drafts import Draft
+from api.errors import BodyTooLarge, QuotaExceeded
 from api.submissions import JsonSubmission, Url, from_json, validated
 from api.texts import Metadata
 from db import batches, messages, reuse
 from db.batches import NewBatch
 from db.documents import batch_document
-from db.errors import MainmaskError
+from db.errors import MainmaskError, UploadNotFound
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
@@ -58,7 +59,7 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
     if repeatable and (answer := repeatable.before()):
         return answer
     with ThreadPoolExecutor(STORING_THREADS) as threads:
-        sources = list(threads.map(partial(drafts.store, caller), wanted))
+        sources = list(threads.map(partial(_store, caller), range(len(wanted)), wanted))
     new = NewBatch(
         id=uuid7(),
         tenant=caller.tenant,
@@ -67,15 +68,35 @@ def accept_batch(caller: Caller, body: Any, key: str | None) -> Accepted:
         caller_metadata=submission.metadata,
         webhook_url=submission.webhook_url,
     )
+    try:
+        return _create_or_answer(caller, new, list(zip(wanted, sources, strict=True)), repeatable)
+    except QuotaExceeded:
+        # Of two at once, the first may have taken the place that the second one didn't need.
+        if repeatable and repeatable.before():
+            return repeatable.other(one.new.id for one in wanted)
+        raise
+
+
+def _store(caller: Caller, index: int, wanted: Draft) -> Job | None:
+    """As `drafts.store`; errors of the upload say which job they are about."""
+    try:
+        return drafts.store(caller, wanted)
+    except (UploadNotFound, BodyTooLarge) as error:
+        raise error.at(f"jobs.{index}") from error
+
+
+def _create_or_answer(
+    caller: Caller, new: NewBatch, wanted: Sequence[tuple[Draft, Job | None]], repeatable: Repeatable | None
+) -> Accepted:
     with session_factory().begin() as session:
         caller.quotas.check_in_flight(session, caller.tenant, adding=new.remaining)
         batch = batches.create(session, new)
-        made = _create_jobs(session, caller, new.id, list(zip(wanted, sources, strict=True)))
+        made = _create_jobs(session, caller, new.id, wanted)
         body = batch_document(batch, batches.counts(session, batch.id)).model_dump(mode="json")
         accepted = Accepted(HTTPStatus.ACCEPTED, f"/v1/batches/{batch.id}", body)
         if repeatable and not repeatable.keep(session, accepted):
             session.rollback()
-            return repeatable.other(one.new.id for one in wanted)
+            return repeatable.other(one.new.id for one, _ in wanted)
     messages.send_all((StageName.CLASSIFY, job.id, job.stages[0].priority) for job in made)
     return accepted
 

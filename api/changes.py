@@ -50,7 +50,8 @@ class Changes:
         except OUTAGES as error:
             logger.warning("the database can't be asked for changes: %s", error)
             return
-        for job_id in waited_for:
+        # Whoever has left meanwhile has taken what was seen along.
+        for job_id in filter(self._waiters.__contains__, waited_for):
             # A job that has been deleted has no version, and that is news, too.
             version = versions.get(job_id, "")
             if self._seen.get(job_id) != version:

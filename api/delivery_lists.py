@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.texts import Text
 from api.times import Time
+from api.urls import check_url
 from db.delivery_lists import DeliveryFilter
 from db.models import Delivery, DeliveryAttempt
 from db.states import DeliveryStatus, Event
@@ -68,7 +69,7 @@ class DeliveryQuery(BaseModel):
 
     def filter(self) -> DeliveryFilter:
         """What the database is asked."""
-        return DeliveryFilter(**self.model_dump(exclude={"before", "limit"}))
+        return DeliveryFilter(**self.model_dump(exclude={"before", "limit", "url"}), url=_as_stored(self.url))
 
 
 def delivery_document(delivery: Delivery) -> DeliveryDocument:
@@ -97,3 +98,11 @@ def _attempt(attempt: DeliveryAttempt) -> AttemptDocument:
         answer=attempt.answer,
         error=attempt.error,
     )
+
+
+def _as_stored(url: str | None) -> str | None:
+    """As submissions write the same URL; what is none was never delivered to."""
+    try:
+        return check_url(url) if url is not None else None
+    except ValueError:
+        return url

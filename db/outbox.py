@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from db import messages
 from db.commits import after_commit
+from db.keys import submitted_at
 from db.models import Batch, Delivery, DisabledReceiver, Job
 from db.states import DeliveryStatus, Event, JobStatus
 
@@ -36,8 +37,10 @@ def batch_completed(session: Session, batch: Batch) -> None:
 
 def _create(session: Session, tenant: str, happened: Event, url: str, **subject: UUID) -> None:
     is_gone = session.get(DisabledReceiver, (tenant, url)) is not None
+    delivery_id = uuid7()
     delivery = Delivery(
-        id=uuid7(),
+        id=delivery_id,
+        created_at=submitted_at(delivery_id),  # lists are asked by either
         tenant=tenant,
         event=happened,
         url=url,

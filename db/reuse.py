@@ -35,7 +35,7 @@ def reuse_key(new: NewJob | Job, image_sha256: str) -> str:
         new.on_missing,
         sorted(new.outputs),
     ]
-    return hashlib.sha256(json.dumps(question).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
 def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | None = None) -> Job | None:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept
-from api.admission import ADMISSION
+from api.admission import ADMISSION, RETRY_ADMISSION
 from api.callers import CallerOf
 from api.crowds import crowds
 from api.entity_tags import IfNoneMatch, etag, matches
@@ -132,7 +132,7 @@ def cancel_job(job_id: JobId, caller: CallerOf) -> JobDocument:
 @router.post(
     "/{job_id}/retry",
     status_code=HTTPStatus.ACCEPTED,
-    dependencies=[needs(Scope.JOBS_WRITE), ADMISSION],
+    dependencies=[needs(Scope.JOBS_WRITE), RETRY_ADMISSION],
     responses=responses(HTTPStatus.LENGTH_REQUIRED, *CHANGE_ERRORS),
 )
 def retry_job(job_id: JobId, caller: CallerOf) -> JobDocument:

@@ -136,3 +136,12 @@ def test_answers_are_reused_in_batches(client: TestClient, picture: bytes) -> No
     batch = client.post("/v1/batches", json={"jobs": [question, question]}).json()
     assert batch["counts"]["succeeded"] == 2
     assert batch["finished_at"] is not None
+
+
+def test_an_upload_that_is_not_there_is_named(client: TestClient, picture: bytes) -> None:
+    """By the job that asks for it."""
+    upload_id = client.post("/v1/uploads").json()["id"]
+    wanted = [{"image_base64": encoded(picture), "labels": ["x"]}, {"upload_id": upload_id, "labels": ["x"]}]
+    answer = client.post("/v1/batches", json={"jobs": wanted})
+    assert answer.status_code == 404
+    assert "jobs.1: " in answer.json()["detail"]

@@ -142,6 +142,13 @@ def test_deliveries_are_listed_by_what_became_of_them(client: TestClient, strang
     rest = client.get("/v1/deliveries", params={"url": url, "before": first["next"]}).json()
     assert ([delivery["id"] for delivery in rest["deliveries"]], rest["next"]) == (ids[:1], None)
     assert stranger.get("/v1/deliveries").json() == {"deliveries": [], "next": None}
+    host = url.replace("receiver.example", "Receiver.Example")
+    assert found(url=host) == ids[::-1]
+    assert found(url="no url at all") == []
+    for delivery_id in ids:
+        moment = client.get(f"/v1/deliveries/{delivery_id}").json()["created_at"]
+        assert delivery_id in found(created_after=moment)
+        assert delivery_id not in found(created_before=moment)
     for wrong in ({"status": "lost"}, {"limit": 0}, {"before": "x"}, {"nonsense": 1}, {"created_after": "1"}):
         assert client.get("/v1/deliveries", params=wrong).status_code == 422
 

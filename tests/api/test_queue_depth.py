@@ -14,6 +14,7 @@ from db import jobs
 from db.models import Job
 from db.session import session_factory
 from db.settings import settings
+from tests.api.answers import encoded
 from tests.api_keys import answered_unread, code_of
 from tests.new_jobs import new_job
 
@@ -53,6 +54,18 @@ def test_a_full_queue_takes_no_more(client: TestClient, picture: bytes, room_for
     assert client.get(f"/v1/jobs/{job['id']}").status_code == 200
     assert client.post(f"/v1/jobs/{job['id']}/cancel").status_code == 200
     assert submit(client, picture).status_code == 202
+
+
+def test_a_known_idempotency_key_is_no_way_in_for_a_retry(
+    client: TestClient, picture: bytes, room_for_one: None
+) -> None:
+    """It lets in what only asks for its answer again."""
+    key = {"Idempotency-Key": str(uuid4())}
+    body = {"image_base64": encoded(picture), "labels": ["cat"], "reuse": False}
+    job = client.post("/v1/jobs", json=body, headers=key).json()
+    queue_depth.cache_clear()
+    assert client.post("/v1/jobs", json=body, headers=key).json()["id"] == job["id"]
+    assert client.post(f"/v1/jobs/{job['id']}/retry", headers=key).status_code == 503
 
 
 def test_the_image_is_not_read(client: TestClient, picture: bytes, room_for_one: None) -> None:

@@ -10,10 +10,12 @@ from fastapi.testclient import TestClient
 
 from db import profiles
 from db.keys import artifact_key, job_prefix
+from db.reuse import reuse_key
 from db.session import session_factory
 from db.storage import object_store
 from tests.api.answers import encoded
 from tests.api.finished import CARD, MODELS, finish
+from tests.new_jobs import new_job
 
 
 @pytest.fixture
@@ -53,6 +55,16 @@ def test_the_answer_outlives_the_job_that_it_came_from(
     job_id = client.post("/v1/jobs", json=question).json()["id"]
     assert client.delete(f"/v1/jobs/{source}").status_code == 204
     assert object_store().get(artifact_key(UUID(job_id), 0, "mask")) == b"mask"
+
+
+def test_the_order_of_models_is_no_other_question() -> None:
+    """As callers write them, and as Postgres keeps them."""
+    named = {"segment": "b", "classify": "a"}
+    keys = {
+        reuse_key(new_job(tenant="local", models=dict(order), description="a cat"), "0" * 64)
+        for order in (named.items(), reversed(named.items()))
+    }
+    assert len(keys) == 1
 
 
 @pytest.mark.parametrize(
