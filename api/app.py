@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -84,7 +85,7 @@ def create_app() -> FastAPI:
         documentation.install(app)
     for guarded in (deliveries, webhook_secrets, jobs, batches, uploads, models, keys):
         app.include_router(guarded.router, responses=problems.responses(*problems.GUARDED))
-    app.include_router(health.router)
+    app.include_router(health.router, responses=problems.responses(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
     app.include_router(metrics.router)
     problems.install(app)
     maximum_bytes = int(settings().maximum_image_bytes * BASE64_GROWTH) + OTHER_FIELDS_BYTES

@@ -242,18 +242,19 @@ def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, *
         return False
     batches.job_ended(session, job_id)
     outbox.job_ended(session, job_id, target)
-    tallies.job_ended(session, job_id, target, ended.outcome, ended.finished_at - ended.created_at)
+    age = ended.finished_at - ended.created_at if ended.reused_from is None else None
+    tallies.job_ended(session, job_id, target, ended.outcome, age)
     return True
 
 
 def _move(
     session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any
-) -> Row[Outcome | None, datetime, Any] | None:
+) -> Row[Outcome | None, datetime, datetime | None, UUID | None] | None:
     check_job(source, target)
     return session.execute(
         update(Job)
         .where(Job.id == job_id, Job.status == source)
         .values(status=target, **values)
-        .returning(Job.outcome, Job.created_at, Job.finished_at)
+        .returning(Job.outcome, Job.created_at, Job.finished_at, Job.reused_from)
         .execution_options(synchronize_session=False)
     ).first()

@@ -53,6 +53,8 @@ def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | 
     )
     if found is None or models is None or len(found.instances) > MOST_INSTANCES:
         return None
+    if (found.stages[0].result or {}).get("makeshift"):  # the candidates' own source was away
+        return None
     ran = {stage.name: stage.model for stage in found.stages if stage.model}
     return found if ran and all(models.get(name) == model for name, model in ran.items()) else None
 

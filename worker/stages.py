@@ -59,7 +59,9 @@ def classify(job: Job, runtime: Runtime) -> StageOutput:
     ranking = runtime.pipeline.classifier.classify(image, nominated.labels)
     notes = [*nominated.notes, *(f"The classifier reads only the beginning of “{label}”." for label in ranking.cut)]
     return StageOutput(
-        {**asdict(ranking), "source": nominated.source, "notes": notes}, image=facts, reuse_key=reuse_key
+        {**asdict(ranking), "source": nominated.source, "notes": notes, "makeshift": nominated.is_makeshift},
+        image=facts,
+        reuse_key=reuse_key,
     )
 
 

@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 from db import claims, jobs, messages, reuse, tracing
 from db.claims import Claim
 from db.errors import MainmaskError
+from db.keys import job_prefix
 from db.models import JSON, Job
 from db.session import OUTAGES
 from db.states import StageName
@@ -79,6 +80,7 @@ def _run(task: Task, claim: Claim, job: Job) -> None:
         raise
     if not saved:
         logger.warning("%s of job %s was taken over or canceled: its result is refused", claim.name, claim.job_id)
+        _clear_if_deleted(claim.job_id)
     elif output.outcome is None and claim.name.next:
         messages.send(claim.name.next, claim.job_id)
 
@@ -96,6 +98,14 @@ def _work(task: Task, claim: Claim, job: Job) -> tuple[bool, stages.StageOutput]
     except Exception as error:
         _give_up_or_retry(task, claim, error)
         raise
+
+
+def _clear_if_deleted(job_id: UUID) -> None:
+    """Remove what was stored for a job whose pictures were removed before, with its row."""
+    with runtime().sessions() as session:
+        is_there = session.get(Job, job_id) is not None
+    if not is_there:
+        runtime().store.delete_prefix(job_prefix(job_id))
 
 
 def _attributes(claim: Claim, job: Job) -> Mapping[str, str | int]:

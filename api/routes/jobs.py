@@ -166,6 +166,8 @@ def delete_job(job_id: JobId, caller: CallerOf) -> None:
     object_store().delete_prefix(job_prefix(job_id))
     with session_factory().begin() as session:
         jobs.delete(session, [job_id])
+    # What a stage that ran has stored meanwhile. One that stores later finds the row gone, and removes it itself.
+    object_store().delete_prefix(job_prefix(job_id))
 
 
 @router.get(

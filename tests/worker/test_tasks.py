@@ -503,6 +503,38 @@ def test_a_fetched_image_with_another_question_is_looked_at(
     assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
 
 
+def test_a_makeshift_answer_is_not_given_again(worker: Worker, announced: None) -> None:
+    """While the language model is away the extractor names the candidates; when it is back, it is asked."""
+    worker.fetched["https://a.example/"] = picture_file((70, 35))
+    tenant = f"tenant-{uuid4()}"
+    question = {"image_url": "https://a.example/", "tenant": tenant, "labels": None, "description": "the cat"}
+    worker.reader = FakeReader(EndpointFailed("it is away"))
+    worker.run_all(submit_pointer(**question))
+    worker.reader = FakeReader(["cat"])
+    document = worker.run_all(submit_pointer(**question))
+    assert document.reused_from is None
+    assert document.result is not None
+    assert document.result.notes == []
+
+
+def test_a_job_that_is_deleted_while_a_stage_runs_leaves_nothing(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the stage stored after the deletion is removed by itself."""
+    job_id = submit_pointer(image_url="https://a.example/")
+
+    def fetch(url: str, tenant: str) -> bytes:
+        with session_factory().begin() as session:
+            jobs.cancel(session, job_id)
+            jobs.delete(session, [job_id])
+        return picture_file((70, 35))
+
+    monkeypatch.setattr(worker, "fetch", fetch)
+    worker.run(StageName.CLASSIFY, job_id)
+    with pytest.raises(ObjectMissing):
+        worker.store.get(image_key(job_id))
+
+
 def test_an_earlier_answer_whose_pictures_are_gone_is_no_answer(worker: Worker, announced: None) -> None:
     """The image is looked at as if there had been none."""
     worker.fetched["https://a.example/"] = picture_file((70, 35))

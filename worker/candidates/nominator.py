@@ -39,6 +39,8 @@ class Nominations:
     source: CandidateSource
     notes: list[str] = field(default_factory=list)
     """What the caller should know of how they came about."""
+    is_makeshift: bool = False
+    """Another day the language model would have named them."""
 
 
 class Nominator:
@@ -65,7 +67,7 @@ class Nominator:
                 logger.warning("the language model did not name the candidates: %s", failure)
                 notes.append(f"The language model did not name the candidates, the local extractor did: {failure}.")
         found = self._extractor.extract(description, maximum=MAXIMUM_CANDIDATES)
-        return Nominations(found, CandidateSource.LOCAL, notes)
+        return Nominations(found, CandidateSource.LOCAL, notes, is_makeshift=bool(notes))
 
 
 def distinct(labels: Sequence[str]) -> list[str]:
