@@ -21,8 +21,12 @@ def etag(job: Job, outlook: Outlook | None = None) -> str:
     stages = [(stage.status, stage.attempts, stage.finished_at) for stage in job.stages]
     period = int(time.time() / (settings().presigned_url_seconds / 2))
     place = outlook.position if outlook else None
-    state = repr((job.id, job.status, job.finished_at, stages, period, place))
-    return f'W/"{hashlib.sha256(state.encode()).hexdigest()[:24]}"'
+    return tag_of((job.id, job.status, job.finished_at, stages, period, place))
+
+
+def tag_of(state: object) -> str:
+    """A weak tag of all that the state's `repr` says."""
+    return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 _STRING, _SECONDS = {"type": "string"}, {"type": "integer", "minimum": 0}
 _HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {
-        "description": "Of the job as it stands: send it as `If-None-Match`, and an unchanged job is answered 304.",
+        "description": "Of what it is as it stands: send it as `If-None-Match`, and what is unchanged is answered 304.",
         "schema": _STRING,
     },
     "Idempotent-Replayed": {

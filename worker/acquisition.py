@@ -17,7 +17,7 @@ from worker.runtime import Runtime
 def acquire(job: Job, runtime: Runtime) -> tuple[Image.Image, ImageFacts | None]:
     """The job's image in upright RGB; with its facts where the submission only pointed to it, and they are new.
 
-    What a URL gives is stored first, so that a later attempt, and the later stages, see the same bytes.
+    What a URL gives is stored, so that the later stages see the same bytes; another attempt of this one fetches anew.
 
     Raises `InvalidImage` and its kin, `StorageUnavailable`, and what `runtime.fetch` raises.
     """

@@ -3,12 +3,14 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import Accepted
 from api.admission import ADMISSION
 from api.batches import BatchSubmission, accept_batch
 from api.callers import Caller, CallerOf
+from api.entity_tags import IfNoneMatch, matches, tag_of
 from api.errors import UnsupportedMediaType
 from api.guards import needs
 from api.idempotency import IdempotencyKey
@@ -22,6 +24,8 @@ from db.documents import BatchDocument, batch_document
 from db.session import session_factory
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+POLL_AFTER_SECONDS = 2
 
 REQUEST_BODY = {
     "requestBody": {
@@ -59,10 +63,24 @@ def _accept(caller: Caller, body: bytes, key: str | None) -> Accepted:
 @router.get(
     "/{batch_id}",
     dependencies=[needs(Scope.JOBS_READ)],
-    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+    response_model=BatchDocument,
+    responses={
+        HTTPStatus.OK: documented("ETag", "Retry-After"),
+        HTTPStatus.NOT_MODIFIED: {
+            "description": "The batch is as the `ETag` in `If-None-Match` says.",
+            **documented("ETag", "Retry-After"),
+        },
+        **responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+    },
 )
-def get_batch(batch_id: BatchId, caller: CallerOf) -> BatchDocument:
+def get_batch(batch_id: BatchId, caller: CallerOf, if_none_match: IfNoneMatch = None) -> Response:
     """How far the batch's jobs are."""
     with session_factory()() as session:
         batch = batches.find(session, caller.tenant, batch_id)
-        return batch_document(batch, batches.counts(session, batch_id))
+        document = batch_document(batch, batches.counts(session, batch_id))
+    headers = {"ETag": tag_of(document), "Cache-Control": "private, no-cache"}
+    if document.finished_at is None:
+        headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return JSONResponse(document.model_dump(mode="json"), headers=headers)

@@ -145,3 +145,17 @@ def test_an_upload_that_is_not_there_is_named(client: TestClient, picture: bytes
     answer = client.post("/v1/batches", json={"jobs": wanted})
     assert answer.status_code == 404
     assert "jobs.1: " in answer.json()["detail"]
+
+
+def test_asking_again_for_a_batch_that_has_not_moved_costs_nothing(client: TestClient, picture: bytes) -> None:
+    """304 until one of its jobs moves, and a time to come back until the last has ended."""
+    batch = client.post("/v1/batches", json={"jobs": items(picture, 2)}).json()
+    first = client.get(f"/v1/batches/{batch['id']}")
+    tag = {"If-None-Match": first.headers["etag"]}
+    assert int(first.headers["retry-after"]) >= 1
+    assert client.get(f"/v1/batches/{batch['id']}", headers=tag).status_code == 304
+    for job in client.get("/v1/jobs", params={"batch_id": batch["id"]}).json()["jobs"]:
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+    last = client.get(f"/v1/batches/{batch['id']}", headers=tag)
+    assert (last.status_code, last.json()["counts"]["canceled"]) == (200, 2)
+    assert "retry-after" not in last.headers
