@@ -151,9 +151,11 @@ def _give_up_or_retry(task: Task, claim: Claim, error: Exception) -> None:
     document = error_document(error)
     with runtime().sessions.begin() as session:
         if delay_seconds is not None:
-            claims.retry(session, claim, document, delay_seconds)
-        elif claims.fail(session, claim, document):
+            was_held = claims.retry(session, claim, document, delay_seconds)
+        elif was_held := claims.fail(session, claim, document):
             jobs.fail(session, claim.job_id, claim.name, document)
+    if not was_held:
+        _clear_if_deleted(claim.job_id)
     if delay_seconds is not None:
         raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
 

@@ -1,5 +1,6 @@
 """Requests that come again with the same `Idempotency-Key`."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
+from api import drafts
+from api.callers import Caller
+from api.drafts import Draft
 from db.models import IdempotentAnswer, Job
 from db.session import session_factory
 from tests.api.answers import encoded, is_problem
@@ -110,6 +114,28 @@ def test_batches_are_repeatable_too(client: TestClient, picture: bytes, key: str
     assert client.post("/v1/batches", json=body, headers=headers).json() == first.json()
     other = client.post("/v1/batches", json={**body, "metadata": {"a": 1}}, headers=headers)
     assert is_problem(other, 422, "idempotency-key-reused")
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches"])
+def test_two_at_once_take_one_place(
+    keys_are_on: None, client: TestClient, picture: bytes, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Both are let in before either has a job; the second one is answered like the first."""
+    headers = {**new_caller(client, jobs_in_flight=1), "Idempotency-Key": "at-once"}
+    both_are_in = threading.Barrier(2, timeout=30)
+    store = drafts.store
+
+    def store_together(caller: Caller, wanted: Draft) -> Job | None:
+        both_are_in.wait()
+        return store(caller, wanted)
+
+    monkeypatch.setattr(drafts, "store", store_together)
+    job = {"image_base64": encoded(picture), "labels": ["cat"]}
+    body = job if path == "/v1/jobs" else {"jobs": [job]}
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda _: client.post(path, json=body, headers=headers), range(2)))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 def test_a_request_that_was_answered_needs_no_room(keys_are_on: None, client: TestClient, picture: bytes) -> None:

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn, cast
 from unittest.mock import Mock
@@ -517,20 +518,22 @@ def test_a_makeshift_answer_is_not_given_again(worker: Worker, announced: None) 
     assert document.result.notes == []
 
 
+@pytest.mark.parametrize("data", [picture_file((70, 35)), b"no picture"], ids=["succeeds", "fails"])
 def test_a_job_that_is_deleted_while_a_stage_runs_leaves_nothing(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    """What the stage stored after the deletion is removed by itself."""
+    """What the stage stored after the deletion is removed by itself, however the stage ends."""
     job_id = submit_pointer(image_url="https://a.example/")
 
     def fetch(url: str, tenant: str) -> bytes:
         with session_factory().begin() as session:
             jobs.cancel(session, job_id)
             jobs.delete(session, [job_id])
-        return picture_file((70, 35))
+        return data
 
     monkeypatch.setattr(worker, "fetch", fetch)
-    worker.run(StageName.CLASSIFY, job_id)
+    with suppress(InvalidImage):
+        worker.run(StageName.CLASSIFY, job_id)
     with pytest.raises(ObjectMissing):
         worker.store.get(image_key(job_id))
 
