@@ -53,11 +53,11 @@ def counts(session: Session, batch_id: UUID) -> Mapping[JobStatus, int]:
     return dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in rows}
 
 
-def job_ended(session: Session, job_id: UUID) -> None:
-    """One job less to wait for; the batch is finished with the last."""
+def job_ended(session: Session, batch_id: UUID) -> None:
+    """One job of it less to wait for; the batch is finished with the last."""
     batch = session.scalar(
         update(Batch)
-        .where(Batch.id == _batch_of(job_id))
+        .where(Batch.id == batch_id)
         .values(
             remaining=Batch.remaining - 1,
             finished_at=case((Batch.remaining == 1, func.clock_timestamp()), else_=Batch.finished_at),
@@ -69,11 +69,11 @@ def job_ended(session: Session, job_id: UUID) -> None:
         outbox.batch_completed(session, batch)
 
 
-def job_resumed(session: Session, job_id: UUID) -> None:
-    """A job that had ended runs again."""
+def job_resumed(session: Session, batch_id: UUID) -> None:
+    """A job of it that had ended runs again."""
     session.execute(
         update(Batch)
-        .where(Batch.id == _batch_of(job_id))
+        .where(Batch.id == batch_id)
         .values(remaining=Batch.remaining + 1, finished_at=None)
         .execution_options(synchronize_session=False)
     )
@@ -91,7 +91,3 @@ def expire(session: Session, age: timedelta, limit: int) -> int:
         delete(Batch).where(Batch.id.in_(found)).returning(Batch.id).execution_options(synchronize_session=False)
     )
     return len(removed.all())
-
-
-def _batch_of(job_id: UUID) -> Any:
-    return select(Job.batch_id).where(Job.id == job_id).scalar_subquery()

@@ -3,21 +3,18 @@
 Nothing here commits. Each change is one guarded UPDATE, by Postgres's own clock.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Executable, Select, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from db import tallies
-from db.errors import OutOfMemory, WorkerLost
+from db import claim_statements, tallies
+from db.claim_statements import from_now, is_suspect_stage
 from db.models import JSON, Stage
 from db.states import StageName, StageStatus, check_stage
-
-SUSPECT = (WorkerLost.code, OutOfMemory.code)
-"""Errors after which a stage is run alone: it may be what killed its worker, or filled the device."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +43,12 @@ class Claim:
 def take(session: Session, job_id: UUID, name: StageName, holder: Holder, *, suspect: bool) -> Claim | None:
     """Take a queued stage that is due, and count the attempt.
 
-    `suspect` stages, those whose last attempt ended with one of `SUSPECT`, are taken apart, to be run alone. Returns
-    None when there is nothing to take: the message came twice or early, or the job has ended.
+    `suspect` stages, those whose last attempt may have killed its worker or filled the device, are taken apart, to be
+    run alone. Returns None when there is nothing to take: the message came twice or early, or the job has ended.
     """
-    row = session.execute(
-        update(Stage)
-        .where(
-            Stage.job_id == job_id,
-            Stage.name == name,
-            Stage.status == StageStatus.QUEUED,
-            Stage.due_at <= func.clock_timestamp(),
-            _suspect() if suspect else ~_suspect(),
-        )
-        .values(
-            status=StageStatus.RUNNING,
-            attempts=Stage.attempts + 1,
-            token=Stage.token + 1,
-            worker=holder.worker,
-            lease_expires_at=_from_now(holder.lease_seconds),
-            started_at=func.clock_timestamp(),
-            finished_at=None,
-        )
-        .returning(Stage.token, Stage.attempts)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
+    of = {"of_job": job_id, "of_stage": name, "as_suspect": suspect}
+    held_by = {"holder": holder.worker, "lease_seconds": holder.lease_seconds}
+    row = session.execute(claim_statements.TAKE, {**of, **held_by}).one_or_none()
     if row is None:
         return None
     tallies.stage_begun(session, name)
@@ -82,7 +61,7 @@ def is_suspect(session: Session, job_id: UUID, name: StageName) -> bool:
         Stage.job_id == job_id,
         Stage.name == name,
         Stage.status == StageStatus.QUEUED,
-        _suspect(),
+        is_suspect_stage(),
     )
     return session.scalar(query) is not None
 
@@ -94,7 +73,7 @@ def renew(session: Session, claims: Collection[Claim], lease_seconds: float) -> 
     held = session.execute(
         update(Stage)
         .where(_is_any_of(claims))
-        .values(lease_expires_at=_from_now(lease_seconds))
+        .values(lease_expires_at=from_now(lease_seconds))
         .returning(Stage.job_id, Stage.name, Stage.token)
         .execution_options(synchronize_session=False)
     ).all()
@@ -102,28 +81,28 @@ def renew(session: Session, claims: Collection[Claim], lease_seconds: float) -> 
     return {claim for claim in claims if (claim.job_id, claim.name, claim.token) in keys}
 
 
-def complete(session: Session, held: Claim, result: JSON, model: JSON) -> bool:
-    """Store the result; False when the claim was lost: somebody else runs the stage, or its job was canceled."""
-    return _leave(
-        session, held, StageStatus.SUCCEEDED, finished_at=func.clock_timestamp(), result=result, model=model, error=None
-    )
+def complete(session: Session, held: Claim, result: JSON, model: JSON, *, hand_on_to: StageName | None = None) -> bool:
+    """Store the result, and queue the next stage, whose message is sent after the commit.
+
+    False when the claim was lost: somebody else runs the stage, or its job was canceled.
+    """
+    values: dict[str, Any] = {"stage_result": result, "stage_model": model}
+    if hand_on_to is None:
+        return _leave(session, held, StageStatus.SUCCEEDED, claim_statements.COMPLETE, values)
+    check_stage(StageStatus.PENDING, StageStatus.QUEUED)
+    values["next_stage"] = hand_on_to
+    return _leave(session, held, StageStatus.SUCCEEDED, claim_statements.HAND_ON, values)
 
 
 def retry(session: Session, held: Claim, error: JSON, delay_seconds: float) -> bool:
     """Give the stage back for another attempt after the delay, with the error that ended this one."""
-    return _leave(
-        session,
-        held,
-        StageStatus.QUEUED,
-        due_at=_from_now(delay_seconds),
-        sent_at=_from_now(delay_seconds),
-        error=error,
-    )
+    values = {"stage_error": error, "delay_seconds": delay_seconds}
+    return _leave(session, held, StageStatus.QUEUED, claim_statements.RETRY, values)
 
 
 def fail(session: Session, held: Claim, error: JSON) -> bool:
     """End the stage without a result; False when the claim was lost."""
-    return _leave(session, held, StageStatus.FAILED, finished_at=func.clock_timestamp(), error=error)
+    return _leave(session, held, StageStatus.FAILED, claim_statements.FAIL, {"stage_error": error})
 
 
 def hand_back(session: Session, claims: Collection[Claim], delay_seconds: float = 0) -> list[Claim]:
@@ -140,8 +119,8 @@ def hand_back(session: Session, claims: Collection[Claim], delay_seconds: float 
         .values(
             status=StageStatus.QUEUED,
             attempts=Stage.attempts - 1,
-            due_at=_from_now(delay_seconds),
-            sent_at=_from_now(delay_seconds),
+            due_at=from_now(delay_seconds),
+            sent_at=from_now(delay_seconds),
             lease_expires_at=None,
             worker=None,
         )
@@ -152,30 +131,19 @@ def hand_back(session: Session, claims: Collection[Claim], delay_seconds: float 
     return [claim for claim in claims if (claim.job_id, claim.name) in keys]
 
 
-def _leave(session: Session, held: Claim, target: StageStatus, **values: Any) -> bool:
+def _leave(
+    session: Session, held: Claim, target: StageStatus, statement: Executable, values: Mapping[str, Any]
+) -> bool:
     check_stage(StageStatus.RUNNING, target)
-    left = session.execute(
-        update(Stage)
-        .where(_is_any_of([held]))
-        .values(status=target, lease_expires_at=None, worker=None, **values)
-        .returning((func.clock_timestamp() - Stage.started_at).label("ran"))
-        .execution_options(synchronize_session=False)
-    ).first()
-    if left is None:
+    fence = {"of_job": held.job_id, "of_stage": held.name, "of_token": held.token}
+    ran = session.scalar(statement, {**fence, **values})
+    if ran is None:
         return False
-    tallies.stage_left(session, held.name, target, values.get("error"), left.ran)
+    tallies.stage_left(session, held.name, target, values.get("stage_error"), ran)
     return True
-
-
-def _suspect() -> ColumnElement[bool]:
-    return func.coalesce(Stage.error["type"].astext, "").in_(SUSPECT)
 
 
 def _is_any_of(claims: Collection[Claim]) -> ColumnElement[bool]:
     """The fence: the stage still runs under the very token."""
     keys = [(claim.job_id, claim.name, claim.token) for claim in claims]
     return (Stage.status == StageStatus.RUNNING) & tuple_(Stage.job_id, Stage.name, Stage.token).in_(keys)
-
-
-def _from_now(seconds: float) -> ColumnElement[Any]:
-    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Row, Table, bindparam, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -16,6 +15,7 @@ from db.keys import submitted_at
 from db.models import JSON, Job, Stage
 from db.states import (
     JOB_TRANSITIONS,
+    TERMINAL,
     Artifact,
     Instances,
     JobStatus,
@@ -108,7 +108,7 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
 
 def start(session: Session, job_id: UUID) -> Job:
     """The job of a stage that was just claimed, now running, with its stages; instances it has none yet."""
-    job = session.scalars(select(Job).where(Job.id == job_id).options(joinedload(Job.stages))).unique().one_or_none()
+    job = session.scalars(_WITH_STAGES, {"of_job": job_id}).unique().one_or_none()
     if job is None:
         raise JobNotFound(job_id)
     if job.status is JobStatus.QUEUED:
@@ -142,20 +142,10 @@ def describe_image(session: Session, job_id: UUID, image: ImageFacts, reuse_key:
     )
 
 
-def hand_on(session: Session, job_id: UUID, name: StageName) -> None:
-    """Queue the stage after one that is complete; its message is sent after the commit."""
-    check_stage(StageStatus.PENDING, StageStatus.QUEUED)
-    session.execute(
-        update(Stage)
-        .where(Stage.job_id == job_id, Stage.name == name, Stage.status == StageStatus.PENDING)
-        .values(status=StageStatus.QUEUED, due_at=func.clock_timestamp(), sent_at=func.clock_timestamp())
-        .execution_options(synchronize_session=False)
-    )
-
-
-def succeed(session: Session, job_id: UUID, outcome: Outcome, label: str) -> None:
-    """End the job well, with its main object's label; the stages that were not needed are skipped."""
-    _skip(session, job_id, {StageStatus.PENDING})
+def succeed(session: Session, job_id: UUID, last: StageName, outcome: Outcome, label: str) -> None:
+    """End the job well after the stage `last`, with its main object's label; the stages after it are skipped."""
+    if last.next:
+        _skip(session, job_id, {StageStatus.PENDING})
     _end(session, job_id, JobStatus.RUNNING, JobStatus.SUCCEEDED, outcome=outcome, label=label)
 
 
@@ -187,9 +177,11 @@ def requeue(session: Session, job_id: UUID, *, message_priority: int = 0) -> Sta
     The results of the stages before it stay; the message is sent after the commit, with this priority.
     """
     _lock_stages(session, job_id)
-    if not _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED, finished_at=None, error=None):
+    resumed = _move(session, job_id, JobStatus.FAILED, JobStatus.QUEUED)
+    if resumed is None:
         return None
-    batches.job_resumed(session, job_id)
+    if resumed.batch_id is not None:
+        batches.job_resumed(session, resumed.batch_id)
     check_stage(StageStatus.SKIPPED, StageStatus.PENDING)
     session.execute(
         update(Stage)
@@ -237,11 +229,12 @@ def _skip(session: Session, job_id: UUID, statuses: set[StageStatus]) -> None:
 
 def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any) -> bool:
     """The last step of a job, and what follows from it, in one transaction."""
-    ended = _move(session, job_id, source, target, finished_at=func.clock_timestamp(), **values)
+    ended = _move(session, job_id, source, target, **values)
     if ended is None:
         return False
-    batches.job_ended(session, job_id)
-    outbox.job_ended(session, job_id, target)
+    if ended.batch_id is not None:
+        batches.job_ended(session, ended.batch_id)
+    outbox.job_ended(session, ended, target)
     age = ended.finished_at - ended.created_at if ended.reused_from is None else None
     tallies.job_ended(session, job_id, target, ended.outcome, age)
     return True
@@ -249,12 +242,31 @@ def _end(session: Session, job_id: UUID, source: JobStatus, target: JobStatus, *
 
 def _move(
     session: Session, job_id: UUID, source: JobStatus, target: JobStatus, **values: Any
-) -> Row[Outcome | None, datetime, datetime | None, UUID | None] | None:
+) -> Row[*tuple[Any, ...]] | None:
+    """The row, with what matters after a job's end; None where the job isn't `source`."""
     check_job(source, target)
-    return session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.status == source)
-        .values(status=target, **values)
-        .returning(Job.outcome, Job.created_at, Job.finished_at, Job.reused_from)
-        .execution_options(synchronize_session=False)
-    ).first()
+    statement = _MOVE if target is JobStatus.RUNNING else _END if target in TERMINAL else _RESUME
+    # A parameter named like a column is set, besides what the statement sets itself.
+    return session.execute(statement, {"of_job": job_id, "source": source, "status": target, **values}).first()
+
+
+# What every stage of every job runs is written once, and on the bare table: see `claim_statements`.
+_JOBS = cast("Table", Job.__table__)
+_WITH_STAGES = select(Job).where(Job.id == bindparam("of_job")).options(joinedload(Job.stages))
+_MOVE = (
+    update(_JOBS)
+    .where(_JOBS.c.id == bindparam("of_job"), _JOBS.c.status == bindparam("source"))
+    .returning(
+        _JOBS.c.id,
+        _JOBS.c.tenant,
+        _JOBS.c.batch_id,
+        _JOBS.c.outcome,
+        _JOBS.c.created_at,
+        _JOBS.c.finished_at,
+        _JOBS.c.reused_from,
+        _JOBS.c.webhook_url,
+        _JOBS.c.webhook_events,
+    )
+)
+_END = _MOVE.values(finished_at=func.clock_timestamp())
+_RESUME = _MOVE.values(finished_at=None, error=None)

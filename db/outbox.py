@@ -4,10 +4,11 @@ Nothing here commits.
 """
 
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -21,12 +22,11 @@ GONE = "the receiver answered 410 Gone, so nothing more is sent to this URL unti
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def job_ended(session: Session, job_id: UUID, status: JobStatus) -> None:
-    """Tell of a job's end, if its caller wants to hear of it."""
-    job = session.execute(select(Job.tenant, Job.webhook_url, Job.webhook_events).where(Job.id == job_id)).one()
+def job_ended(session: Session, job: Job | Row[*tuple[Any, ...]], status: JobStatus) -> None:
+    """Tell of the end of a job, of which so much is given, if its caller wants to hear of it."""
     happened = Event(f"job.{status}")
     if job.webhook_url is not None and (job.webhook_events is None or happened in job.webhook_events):
-        _create(session, job.tenant, happened, job.webhook_url, job_id=job_id)
+        _create(session, job.tenant, happened, job.webhook_url, job_id=job.id)
 
 
 def batch_completed(session: Session, batch: Batch) -> None:

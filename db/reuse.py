@@ -86,7 +86,7 @@ def create(session: Session, new: NewJob, source: Job) -> Job:
     job.instances = _copies(source, new.id)
     session.add(job)
     session.flush()
-    outbox.job_ended(session, job.id, JobStatus.SUCCEEDED)
+    outbox.job_ended(session, job, JobStatus.SUCCEEDED)
     tallies.job_accepted(session, job)
     tallies.job_ended(session, job.id, JobStatus.SUCCEEDED, job.outcome, None)
     session.refresh(job, ["finished_at"])

@@ -122,7 +122,8 @@ def _attributes(claim: Claim, job: Job) -> Mapping[str, str | int]:
 def save(claim: Claim, output: stages.StageOutput) -> bool:
     """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
     with runtime().sessions.begin() as session:
-        if not claims.complete(session, claim, output.result, output.model):
+        next_stage = claim.name.next if output.outcome is None else None
+        if not claims.complete(session, claim, output.result, output.model, hand_on_to=next_stage):
             return False
         session.add_all(output.instances)
         if output.image:
@@ -131,9 +132,7 @@ def save(claim: Claim, output: stages.StageOutput) -> bool:
             reuse.fill_in(session, claim.job_id, output.answer)
         if output.outcome:
             session.flush()  # the instances are there before the job says so
-            jobs.succeed(session, claim.job_id, output.outcome, output.label)
-        elif claim.name.next:
-            jobs.hand_on(session, claim.job_id, claim.name.next)
+            jobs.succeed(session, claim.job_id, claim.name, output.outcome, output.label)
     return True
 
 

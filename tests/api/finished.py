@@ -1,6 +1,6 @@
 """Jobs brought to their end without a worker."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ MODELS = {str(name): CARD for name in StageName}
 
 
 def finish(
-    job_id: UUID, label: str = "square", stages: Collection[StageName] = tuple(StageName), **instance: Any
+    job_id: UUID, label: str = "square", stages: Sequence[StageName] = tuple(StageName), **instance: Any
 ) -> None:
     """As workers do that find one square: the results, the instance, its pictures; some of it otherwise if said so.
 
@@ -37,9 +37,8 @@ def finish(
             claim = claims.take(session, job_id, name, Holder("here", 60), suspect=False)
             assert claim is not None
             jobs.start(session, job_id)
-            claims.complete(session, claim, results[name], CARD)
-            if name.next and name.next in stages:
-                jobs.hand_on(session, job_id, name.next)
+            next_stage = name.next if name.next in stages else None
+            claims.complete(session, claim, results[name], CARD, hand_on_to=next_stage)
         found: dict[str, Any] = {
             "box": [1.0, 2.0, 3.0, 4.0],
             "box_score": 0.9,
@@ -52,7 +51,7 @@ def finish(
         }
         session.add(Instance(job_id=job_id, position=0, label=label, **(found | instance)))
         session.flush()
-        jobs.succeed(session, job_id, Outcome.FOUND, label)
+        jobs.succeed(session, job_id, stages[-1], Outcome.FOUND, label)
         # Before the job says that they are there.
         for artifact in map(Artifact, jobs.get(session, job_id).outputs):
             object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")

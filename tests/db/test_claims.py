@@ -54,8 +54,7 @@ def test_a_later_stage_can_not_be_taken_early(session: Session, job: Job) -> Non
 def test_the_holder_stores_its_result_and_the_next_stage_is_queued(session: Session, job: Job) -> None:
     """Completing keeps result and model and ends the lease; handing on queues the next stage, due at once."""
     claim = taken(session, job)
-    assert claims.complete(session, claim, CLASSIFIED, CARD)
-    jobs.hand_on(session, job.id, StageName.DETECT)
+    assert claims.complete(session, claim, CLASSIFIED, CARD, hand_on_to=StageName.DETECT)
     stage = stage_of(session, job.id)
     assert (stage.status, stage.result, stage.model) == (StageStatus.SUCCEEDED, CLASSIFIED, CARD)
     assert (stage.lease_expires_at, stage.worker) == (None, None)

@@ -131,12 +131,12 @@ class Interleavings(RuleBasedStateMachine):
         """A worker stores a result, and hands on or ends the job."""
 
         def save(session: Session) -> bool:
-            if not claims.complete(session, claim, RESULT, CARD):
+            next_stage = claim.name.next if found else None
+            if not claims.complete(session, claim, RESULT, CARD, hand_on_to=next_stage):
                 return False
-            if claim.name.next and found:
-                jobs.hand_on(session, claim.job_id, claim.name.next)
-            else:
-                jobs.succeed(session, claim.job_id, Outcome.FOUND if found else Outcome.NOT_FOUND, "cat")
+            if next_stage is None:
+                outcome = Outcome.FOUND if found else Outcome.NOT_FOUND
+                jobs.succeed(session, claim.job_id, claim.name, outcome, "cat")
             return True
 
         accepted = self.committed(save)

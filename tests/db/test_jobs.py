@@ -39,9 +39,7 @@ def run(session: Session, job_id: UUID, name: StageName) -> Claim:
 
 def complete(session: Session, job_id: UUID, name: StageName) -> None:
     """Run the stage to its end and hand on."""
-    assert claims.complete(session, run(session, job_id, name), RESULT, CARD)
-    if name.next:
-        jobs.hand_on(session, job_id, name.next)
+    assert claims.complete(session, run(session, job_id, name), RESULT, CARD, hand_on_to=name.next)
 
 
 def fail(session: Session, job_id: UUID, name: StageName) -> None:
@@ -81,7 +79,7 @@ def test_finding_nothing_is_a_success_that_skips_the_rest(session: Session, job:
     """`not_found` ends the job as succeeded; the segment stage is skipped."""
     complete(session, job.id, StageName.CLASSIFY)
     assert claims.complete(session, run(session, job.id, StageName.DETECT), RESULT, CARD)
-    jobs.succeed(session, job.id, Outcome.NOT_FOUND, "cat")
+    jobs.succeed(session, job.id, StageName.DETECT, Outcome.NOT_FOUND, "cat")
     found = stored(session, job.id)
     assert (found.status, found.outcome) == (JobStatus.SUCCEEDED, Outcome.NOT_FOUND)
     assert stage_statuses(found) == [StageStatus.SUCCEEDED, StageStatus.SUCCEEDED, StageStatus.SKIPPED]

@@ -99,7 +99,7 @@ def test_a_reused_answer_is_an_accepted_and_a_finished_job() -> None:
     claim = claimed(source_id)
     with session_factory().begin() as session:
         claims.complete(session, claim, {}, {})
-        jobs.succeed(session, source_id, Outcome.NOT_FOUND, "cat")
+        jobs.succeed(session, source_id, StageName.CLASSIFY, Outcome.NOT_FOUND, "cat")
 
     def act() -> None:
         with session_factory().begin() as session:
@@ -117,14 +117,14 @@ def test_an_answer_that_a_worker_gives_again_has_no_duration() -> None:
     source = claimed(source_id)
     with session_factory().begin() as session:
         claims.complete(session, source, {}, {})
-        jobs.succeed(session, source_id, Outcome.NOT_FOUND, "cat")
+        jobs.succeed(session, source_id, StageName.CLASSIFY, Outcome.NOT_FOUND, "cat")
     claim = claimed(job_id)
 
     def act() -> None:
         with session_factory().begin() as session:
             claims.complete(session, claim, {}, {})
             reuse.fill_in(session, job_id, jobs.get(session, source_id))
-            jobs.succeed(session, job_id, Outcome.NOT_FOUND, "cat")
+            jobs.succeed(session, job_id, StageName.CLASSIFY, Outcome.NOT_FOUND, "cat")
 
     more = moved(read, act)
     assert more.value("mainmask_jobs_finished_total", status="succeeded", outcome="not_found") == 1

@@ -52,8 +52,7 @@ def test_the_processes_role_takes_a_job_from_its_submission_to_its_removal(sessi
     claim = claims.take(session, new.id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
     assert claim is not None
     jobs.start(session, new.id)
-    assert claims.complete(session, claim, {"candidates": []}, {"name": "a model"})
-    jobs.hand_on(session, new.id, StageName.DETECT)
+    assert claims.complete(session, claim, {"candidates": []}, {"name": "a model"}, hand_on_to=StageName.DETECT)
     assert jobs.get(session, new.id).stages[0].result == {"candidates": []}
     jobs.delete(session, [new.id])
     assert not session.scalar(text("SELECT count(*) FROM stages"))

@@ -12,7 +12,7 @@ from transformers import ResNetBackbone, ResNetConfig
 
 from worker.tiny.classes import object_classes
 from worker.tiny.dataset import Dataset, batches
-from worker.tiny.training import Learner, Recipe, train
+from worker.tiny.training import Learner, Recipe, mixed_precision, train
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def learner(dataset: Dataset, backbone: Backbone) -> Learner:
         if rng.random() < 0.5:
             images, instances = images[:, :, ::-1].copy(), instances[:, :, ::-1]
         pixels = normalise(images, rng).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             scores = head(model(pixels).feature_maps)
         losses, right = [], 0.0
         for level, cell in zip(scores, (CELL, 2 * CELL), strict=True):

@@ -19,7 +19,7 @@ from worker.tiny.checksums import write_checksums
 from worker.tiny.classes import object_classes
 from worker.tiny.dataset import THUMBNAILS, Dataset, batches, open_dataset
 from worker.tiny.phrases import phrase, vocabulary
-from worker.tiny.training import Learner, Recipe, train
+from worker.tiny.training import Learner, Recipe, mixed_precision, train
 
 RECIPE = Recipe(
     name="clip", steps=5000, learning_rate=1.2e-3, warm_up_steps=150, average_decay=0.997, weight_decay=0.05
@@ -164,7 +164,7 @@ def learner(dataset: Dataset) -> Learner:
         rng = np.random.default_rng((RECIPE.seed, step, 1))
         captions = [TEMPLATES[rng.integers(len(TEMPLATES))].format(phrase(rng, thing)) for thing in object_classes()]
         tokens = words(captions, padding=True, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             vision = model.vision_model(images)
             seen = model.visual_projection(vision.pooler_output[:SCENES_IN_BATCH])
             text = model.text_model(**tokens).pooler_output
@@ -218,7 +218,10 @@ def export(model: CLIPModel, folder: Path) -> None:
     write_checksums(folder)
 
 
-def run(work: Path, checkpoints: Path) -> None:
-    """Trains the model and leaves it in `checkpoints`."""
+def run(work: Path, checkpoints: Path, recipe: Recipe, start: Path | None) -> None:
+    """Trains the model, from random weights or those in `start`, and leaves it in `checkpoints`."""
     learning = learner(open_dataset(work, THUMBNAILS))
-    train(learning, RECIPE, work / "clip.pt", lambda model: export(model, checkpoints / "clip"))
+    if start is not None:
+        trained = CLIPModel.from_pretrained(start / "clip", dtype=torch.float32)
+        learning.model.load_state_dict(trained.state_dict())
+    train(learning, recipe, work / "clip.pt", lambda model: export(model, checkpoints / "clip"))

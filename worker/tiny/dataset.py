@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.tiny.art import TRAINED_STYLES, fetch_art, load_sprites
+from worker.tiny.art import SHAPE_STYLES, TRAINED_STYLES, fetch_art, load_sprites
 from worker.tiny.progress import progress
 from worker.tiny.scenes import Scene, compose, mosaic
 from worker.tiny.sprites import RGBA
@@ -82,9 +82,11 @@ def open_dataset(work: Path, plan: Plan) -> Dataset:
     folder = work / plan.name
     done = folder / "plan.json"
     if not done.exists() or json.loads(done.read_text()) != asdict(plan):
-        fetch_art(work / "art", TRAINED_STYLES)
+        # Coloured art is what most pictures will be like: it counts twice.
+        styles = TRAINED_STYLES * 2 + SHAPE_STYLES
+        fetch_art(work / "art", styles)
         folder.mkdir(parents=True, exist_ok=True)
-        _fill(_open(folder, plan, "w+"), plan, load_sprites(work / "art", TRAINED_STYLES, SPRITE_SIZE))
+        _fill(_open(folder, plan, "w+"), plan, load_sprites(work / "art", styles, SPRITE_SIZE))
         done.write_text(json.dumps(asdict(plan)))
     return _open(folder, plan, "r")
 

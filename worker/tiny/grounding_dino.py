@@ -15,6 +15,7 @@ from transformers import (
     GroundingDinoForObjectDetection,
     GroundingDinoImageProcessor,
     GroundingDinoProcessor,
+    ResNetBackbone,
 )
 from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoObjectDetectionOutput,
@@ -28,7 +29,7 @@ from worker.tiny.dataset import SCENES, Dataset, open_dataset
 from worker.tiny.detection_loss import dense_loss, owner_of, set_loss
 from worker.tiny.phrases import phrase, vocabulary
 from worker.tiny.prompts import DetectionBatch, Prompts
-from worker.tiny.training import Learner, Recipe, train
+from worker.tiny.training import Learner, Recipe, mixed_precision, train
 
 RECIPE = Recipe(
     name="grounding-dino", steps=13000, learning_rate=6e-4, warm_up_steps=100, average_decay=0.995, weight_decay=0.01
@@ -135,7 +136,7 @@ def learner(dataset: Dataset, trained_backbone: nn.Module) -> Learner:
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
         batch = prompts.batch(step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             output = model(
                 pixel_values=batch.pixels,
                 pixel_mask=batch.pixel_mask,
@@ -225,8 +226,13 @@ def export(model: GroundingDinoForObjectDetection, folder: Path) -> None:
     write_checksums(folder)
 
 
-def run(work: Path, checkpoints: Path) -> None:
-    """Trains the backbone, then the model, and leaves the model in `checkpoints`."""
+def run(work: Path, checkpoints: Path, recipe: Recipe, start: Path | None) -> None:
+    """Trains the backbone, then the model, and leaves the model in `checkpoints`; or goes on from those in `start`."""
     dataset = open_dataset(work, SCENES)
-    learning = learner(dataset, backbone.trained(dataset, work, backbone.DETECTOR))
-    train(learning, RECIPE, work / "grounding-dino.pt", lambda model: export(model, checkpoints / "grounding-dino"))
+    if start is None:
+        learning = learner(dataset, backbone.trained(dataset, work, backbone.DETECTOR))
+    else:
+        learning = learner(dataset, ResNetBackbone(backbone.DETECTOR.config))
+        trained = GroundingDinoForObjectDetection.from_pretrained(start / "grounding-dino", dtype=torch.float32)
+        learning.model.load_state_dict(trained.state_dict())
+    train(learning, recipe, work / "grounding-dino.pt", lambda model: export(model, checkpoints / "grounding-dino"))

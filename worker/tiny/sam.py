@@ -5,16 +5,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import ResNetBackbone
 
 from worker.pipeline.sam import FeaturePyramid, SamArchitecture, build_sam
 from worker.tiny import backbone
 from worker.tiny.checksums import write_checksums
 from worker.tiny.dataset import SCENES, Dataset, batches, open_dataset
-from worker.tiny.training import Learner, Recipe, train
+from worker.tiny.training import Learner, Recipe, mixed_precision, train
 
 ARCHITECTURE = SamArchitecture(
     image_encoder=FeaturePyramid(backbone.SEGMENTER.widths, backbone.SEGMENTER.depths),
@@ -130,7 +131,7 @@ def learner(dataset: Dataset, trained_backbone: nn.Module) -> Learner:
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
         pixels, valid, boxes, truth = samples.batch(step)
         images = (pixels - sam.pixel_mean) / sam.pixel_std * valid
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             logits, quality = predict(sam, images, boxes)
         logits = logits.flatten(0, 1).float()
         target = functional.interpolate(truth, logits.shape[-2:], mode="area").flatten(0, 1)
@@ -148,8 +149,13 @@ def export(model: nn.Module, folder: Path) -> None:
     write_checksums(folder)
 
 
-def run(work: Path, checkpoints: Path) -> None:
-    """Trains the backbone, then the model, and leaves the model in `checkpoints`."""
+def run(work: Path, checkpoints: Path, recipe: Recipe, start: Path | None) -> None:
+    """Trains the backbone, then the model, and leaves the model in `checkpoints`; or goes on from those in `start`."""
     dataset = open_dataset(work, SCENES)
-    learning = learner(dataset, backbone.trained(dataset, work, backbone.SEGMENTER))
-    train(learning, RECIPE, work / "sam.pt", lambda model: export(model, checkpoints / "sam"))
+    if start is None:
+        learning = learner(dataset, backbone.trained(dataset, work, backbone.SEGMENTER))
+    else:
+        learning = learner(dataset, ResNetBackbone(backbone.SEGMENTER.config))
+        weights = load_file(start / "sam" / "model.safetensors")
+        learning.model.load_state_dict({name: value.float() for name, value in weights.items()})
+    train(learning, recipe, work / "sam.pt", lambda model: export(model, checkpoints / "sam"))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 RGBA = NDArray[np.uint8]
 
@@ -11,7 +12,9 @@ def vary(rng: np.random.Generator, picture: RGBA, area: float, room: tuple[int, 
     """`picture` in random colours and pose, with about `area` opaque pixels unless `room` (width, height) is less."""
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
-    image = Image.fromarray(_recolour(rng, picture))
+    if _is_single_coloured(picture):
+        picture = _colour_in(rng, picture)
+    image = Image.fromarray(picture)
     angle = rng.normal(0, 7) if upright else rng.uniform(-50, 50)
     stretch = np.exp(rng.normal(0, 0.1))
     opaque = max(1, int((picture[..., 3] > 127).sum()))
@@ -24,10 +27,35 @@ def vary(rng: np.random.Generator, picture: RGBA, area: float, room: tuple[int, 
     )
     fit = min(1.0, 0.96 * room[0] / needed[0], 0.96 * room[1] / needed[1])
     size = (max(6, round(width * fit)), max(6, round(height * fit)))
-    image = image.resize(size, Image.Resampling.BICUBIC)
+    image = Image.fromarray(_recolour(rng, np.asarray(image.resize(size, Image.Resampling.BICUBIC))))
     if rng.random() < 0.12:
         image = _ink(rng, image)
     return np.asarray(image.rotate(angle, Image.Resampling.BICUBIC, expand=True))
+
+
+def _is_single_coloured(picture: RGBA) -> bool:
+    """Whether it is line art, or a silhouette: one colour, and how much of it."""
+    some = picture[::4, ::4]
+    inked = some[some[..., 3] > 127]
+    return not inked.size or bool((np.ptp(inked[:, :3], axis=0) < 8).all())
+
+
+def _colour_in(rng: np.random.Generator, picture: RGBA) -> RGBA:
+    """Paints what lines enclose, and the lines, in a few flat colours, as a child or a printer would."""
+    ink = picture[..., 3].astype(np.float32) / 255
+    holes, count = ndimage.label(ndimage.binary_fill_holes(ink > 0.1) & (ink <= 0.5))
+    palette = rng.uniform(30, 255, (3, 3))
+    palette[0] = rng.uniform(225, 255) if rng.random() < 0.4 else palette[0]
+    colours = palette[rng.integers(3, size=count + 1)]
+    # What lines outline keeps them dark; a silhouette's "lines" are its body.
+    dark = 0.7 if (holes > 0).sum() > ink.sum() / 2 else 0.25
+    lines = rng.uniform(0, 60, 3) if rng.random() < dark else rng.uniform(0, 255, 3)
+    # Under the soft rims of the lines lies the colour of the nearest hole.
+    nearest = ndimage.distance_transform_edt(holes == 0, return_distances=False, return_indices=True)
+    under = colours[holes[tuple(nearest)]] if count else np.broadcast_to(lines, (*ink.shape, 3))
+    alpha = np.where(holes > 0, 1.0, ink)
+    colour = under + (lines - under) * ink[..., None]
+    return np.concatenate([colour, alpha[..., None] * 255], -1).astype(np.uint8)
 
 
 def _recolour(rng: np.random.Generator, picture: RGBA) -> RGBA:
