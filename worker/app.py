@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 app = celery_app(settings())
 app.conf.imports = ("worker.tasks",)
+app.events_cls = "worker.task_events:PacedEvents"
 
 
 def load_models(**_: Any) -> None:
