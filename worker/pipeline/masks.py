@@ -4,6 +4,7 @@ import io
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
@@ -14,11 +15,20 @@ BoolMask = NDArray[np.bool_]
 
 OVERLAY_COLOUR = (255, 64, 129)
 OVERLAY_OPACITY = 0.45
+# One filter for all rows, where Pillow tries five on each: half the time, and the files are a few per cent larger.
+PNG_OPTIONS = (
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+)
 
 
 def encode_png(mask: BoolMask) -> bytes:
     """A one-bit greyscale PNG of shape (height, width): white is the object."""
-    return _png(Image.fromarray(mask))
+    buffer = io.BytesIO()
+    # Level 1 is several times faster than Pillow's default and a few per cent larger.
+    Image.fromarray(mask).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def encode_rle(mask: BoolMask) -> dict[str, object]:
@@ -47,12 +57,15 @@ def tight_box(mask: BoolMask) -> Box:
 
 
 def cutout(image: Image.Image, mask: BoolMask) -> bytes:
-    """An RGBA PNG of the object alone, cropped to its tight box; transparent elsewhere."""
-    rgba = image.convert("RGB")
-    rgba.putalpha(Image.fromarray(mask.astype(np.uint8) * 255))
-    left, top, right, bottom = tight_box(mask)
+    """An RGBA PNG of the object alone, cropped to its tight box; elsewhere transparent, with nothing left behind."""
+    left, top, right, bottom = (int(edge) for edge in tight_box(mask))
     # An empty mask still gives a picture: one transparent pixel.
-    return _png(rgba.crop((int(left), int(top), max(int(right), int(left) + 1), max(int(bottom), int(top) + 1))))
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    inside = mask[top:bottom, left:right]
+    pixels = np.zeros((*inside.shape, 4), dtype=np.uint8)
+    pixels[inside, :3] = np.asarray(image.convert("RGB").crop((left, top, right, bottom)))[inside]
+    pixels[inside, 3] = 255
+    return _png(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA))
 
 
 def overlay(image: Image.Image, mask: BoolMask, box: Box) -> bytes:
@@ -65,11 +78,9 @@ def overlay(image: Image.Image, mask: BoolMask, box: Box) -> bytes:
     cv2.drawContours(picture, outlines, -1, OVERLAY_COLOUR, thickness)
     left, top, right, bottom = (round(edge) for edge in box)
     cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 255, 255), thickness)
-    return _png(Image.fromarray(picture))
+    return _png(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    # Level 1 is several times faster than Pillow's default and a few per cent larger.
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+def _png(picture: MatLike) -> bytes:
+    """Of (height, width, 3 or 4) pixels in OpenCV's order of channels, blue first."""
+    return cv2.imencode(".png", picture, PNG_OPTIONS)[1].tobytes()

@@ -74,6 +74,22 @@ def test_cutout_is_the_object_alone(ring: BoolMask) -> None:
     assert (np.asarray(cut)[alpha][:, :3] == (200, 30, 40)).all()
 
 
+def test_cutout_leaves_nothing_of_the_background(ring: BoolMask) -> None:
+    """What is transparent has no colour either: nobody finds the background under it, and it takes no space."""
+    noise = np.random.default_rng(0).integers(1, 256, (60, 80, 3), dtype=np.uint8)
+    cut = np.asarray(open_png(masks.cutout(Image.fromarray(noise), ring)))
+    inside = ring[5:56, 10:76]
+    assert (cut[~inside] == 0).all()
+    assert np.array_equal(cut[inside][:, :3], noise[5:56, 10:76][inside])
+
+
+def test_overlay_is_the_picture_where_nothing_is_drawn(ring: BoolMask) -> None:
+    """Far from mask and box the pixels are the picture's own, channel by channel."""
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    seen = np.asarray(open_png(masks.overlay(Image.fromarray(picture), ring, (10, 5, 51, 46))))
+    assert np.array_equal(seen[50:, :60], picture[50:, :60])
+
+
 def test_overlay_tints_the_mask_and_nothing_far_from_it(ring: BoolMask) -> None:
     """The overlay has the picture's size; it changes pixels at the mask and the box only."""
     picture = Image.new("RGB", (80, 60), (20, 20, 20))
