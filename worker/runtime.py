@@ -129,7 +129,8 @@ def execution(config: Settings) -> Execution:
         StageName.SEGMENT: config.segment_batch_size,
     }
     limits = {str(name): BatchLimits(size, config.batch_wait_seconds) for name, size in sizes.items()}
-    return Execution.choose(config.device, config.dtype, Memory.of(config.feature_cache_bytes, store), limits)
+    memory = Memory.of(config.feature_cache_bytes, store)
+    return Execution.choose(config.device, config.dtype, memory, limits, compiles=config.compile_encoders)
 
 
 def image_cache(maximum_bytes: int) -> Cache[Image.Image]:

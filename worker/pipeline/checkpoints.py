@@ -67,10 +67,19 @@ class Loading:
     files: ModelFiles
     execution: Execution
 
-    def encoder(self, encode: Encode, *, is_shared: bool = False) -> Encoder:
-        """The model's image encoder, whose features never pass for those of another checkpoint or revision."""
-        model = f"{self.checkpoint.name}@{self.files.revision}"
-        return self.execution.encoder(self.checkpoint.stage, encode, model, is_shared=is_shared)
+    @property
+    def model(self) -> str:
+        """Names the very weights: features of another checkpoint or revision never pass for theirs."""
+        return f"{self.checkpoint.name}@{self.files.revision}"
+
+    def encoder(self, encode: Encode) -> Encoder:
+        """The image encoder of a model that sees pictures in many sizes; its features are large, and stay here."""
+        return self.execution.encoder(self.checkpoint.stage, encode, self.model)
+
+    def fixed_size_encoder(self, encode: Encode) -> Encoder:
+        """The image encoder of a model that sees all pictures in one size: it may be compiled, its features shared."""
+        encode = self.execution.compiled(encode, self.model)
+        return self.execution.encoder(self.checkpoint.stage, encode, self.model, is_shared=True)
 
 
 @dataclass(frozen=True)
@@ -137,14 +146,14 @@ def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
 def _clip(model: CLIPModel, processor: Any, loading: Loading) -> Stage:
     _halve_towers(model, loading)
     classifier = Classifier(loading.execution.place(model), processor, _calibration(loading))
-    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    classifier.encode = loading.fixed_size_encoder(classifier.encode)
     return classifier
 
 
 def _siglip(model: SiglipModel, processor: Any, loading: Loading) -> Stage:
     _halve_towers(model, loading)
     classifier = SiglipClassifier(loading.execution.place(model), processor)
-    classifier.encode = loading.encoder(classifier.encode, is_shared=True)
+    classifier.encode = loading.fixed_size_encoder(classifier.encode)
     return classifier
 
 
@@ -156,7 +165,6 @@ def _halve_towers(model: CLIPModel | SiglipModel, loading: Loading) -> None:
 def _grounding_dino(original: GroundingDinoForObjectDetection, processor: Any, loading: Loading) -> Stage:
     execution = loading.execution
     model = execution.place(GroundingDino(original, execution.dtype, smallest=execution.narrowest))
-    # Not shared: its features are many times larger than the picture.
     model.encode = loading.encoder(model.encode)
     return Detector(model, processor, loading.checkpoint.box_thresholds, _box_rule(loading))
 
@@ -175,13 +183,13 @@ def _segment_anything(loading: Loading) -> Stage:
     model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
     accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
     segmenter = Segmenter(loading.execution.place(model))
-    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    segmenter.encode = loading.fixed_size_encoder(segmenter.encode)
     return segmenter
 
 
 def _sam(model: SamModel, processor: Any, loading: Loading) -> Stage:
     segmenter = _transformers_segmenter(model, processor, loading)
-    segmenter.encode = loading.encoder(segmenter.encode, is_shared=True)
+    segmenter.encode = loading.fixed_size_encoder(segmenter.encode)
     return segmenter
 
 

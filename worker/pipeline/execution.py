@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from worker.pipeline.batching import BatchLimits
+from worker.pipeline.compilation import Compiled
 from worker.pipeline.encoding import Encode, Encoder, Memory
 from worker.pipeline.linear import SMALLEST, halve_linears
 
@@ -39,6 +40,8 @@ class Execution:
     """Of the batches of each stage, by its name; a stage that isn't named makes none."""
     narrowest: int = SMALLEST
     """Channels of the narrowest layers whose products are in `dtype`."""
+    compiles: bool = False
+    """Whether image encoders are compiled, where that makes them faster."""
 
     @classmethod
     def choose(
@@ -47,6 +50,8 @@ class Execution:
         dtype: str = "auto",
         memory: Memory | None = None,
         limits: Mapping[str, BatchLimits] | None = None,
+        *,
+        compiles: bool = False,
     ) -> "Execution":
         """By names. Device `auto`: CUDA where there is one. Dtype `auto`: the fastest that the device computes in.
 
@@ -56,7 +61,7 @@ class Execution:
         if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"There is no precision {dtype!r}; there are: auto, {', '.join(DTYPES)}.")
         chosen = fastest_dtype(target) if dtype == "auto" else DTYPES[dtype]
-        return cls(target, chosen, memory or Memory(), limits or {})
+        return cls(target, chosen, memory or Memory(), limits or {}, compiles=compiles)
 
     def halve(self, module: nn.Module, inner: Collection[str] = ()) -> None:
         """Have the module's linear layers compute in `dtype`: see `halve_linears`."""
@@ -72,6 +77,10 @@ class Execution:
             for tensor in chain(model.parameters(), model.buffers()):
                 tensor.data = tensor.data.clone()
         return model.to(self.device)
+
+    def compiled(self, encode: Encode, model: str) -> Encode:
+        """The encoder of a model that sees all pictures in one size, compiled if that is wanted, and faster."""
+        return Compiled(encode, f"the image encoder of {model}") if self.compiles else encode
 
     def encoder(self, stage: str, encode: Encode, model: str, *, is_shared: bool = False) -> Encoder:
         """A stage's image encoder as all threads share it; `model` names the very weights.
