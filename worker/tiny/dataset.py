@@ -18,6 +18,8 @@ from worker.tiny.sprites import RGBA
 
 MOST_OBJECTS = 16
 SPRITE_SIZE = 208
+# Coloured art is what most pictures will be like: it counts twice.
+STYLES = TRAINED_STYLES * 2 + SHAPE_STYLES
 OBJECT_COUNTS = (0.15, 0.3, 0.3, 0.25)
 
 
@@ -81,13 +83,12 @@ def open_dataset(work: Path, plan: Plan) -> Dataset:
     """The planned scenes, in `work`; fetches the art and makes the scenes first if they are not there."""
     folder = work / plan.name
     done = folder / "plan.json"
-    if not done.exists() or json.loads(done.read_text()) != asdict(plan):
-        # Coloured art is what most pictures will be like: it counts twice.
-        styles = TRAINED_STYLES * 2 + SHAPE_STYLES
-        fetch_art(work / "art", styles)
+    made_of = asdict(plan) | {"styles": list(STYLES)}
+    if not done.exists() or json.loads(done.read_text()) != made_of:
+        fetch_art(work / "art", STYLES)
         folder.mkdir(parents=True, exist_ok=True)
-        _fill(_open(folder, plan, "w+"), plan, load_sprites(work / "art", styles, SPRITE_SIZE))
-        done.write_text(json.dumps(asdict(plan)))
+        _fill(_open(folder, plan, "w+"), plan, load_sprites(work / "art", STYLES, SPRITE_SIZE))
+        done.write_text(json.dumps(made_of))
     return _open(folder, plan, "r")
 
 
