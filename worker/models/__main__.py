@@ -95,10 +95,12 @@ def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Consol
         try:
             files = folder.find(checkpoint)
         except (CheckpointMissing, CheckpointInvalid) as error:
-            found.append({"name": checkpoint.name, "whole": False, "error": str(error)})
+            state = "missing" if isinstance(error, CheckpointMissing) else "damaged"
+            found.append({"name": checkpoint.name, "whole": False, "state": state, "error": str(error)})
             console.print(str(error), style="red", markup=False)
         else:
-            found.append({"name": checkpoint.name, "whole": True, "sha256": files.sha256, "folder": str(files.folder)})
+            whole = {"whole": True, "state": "whole", "sha256": files.sha256, "folder": str(files.folder)}
+            found.append({"name": checkpoint.name, **whole})
             console.print(f"{checkpoint.name}: whole, sha256 {files.sha256[:12]}… in {files.folder}", markup=False)
     return found
 
