@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults soak bench bench-smoke lint audit generate docs format train evaluate clean
+.PHONY: help demo up test faults soak bench bench-smoke lint audit licences generate docs format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(VENV)/.installed-dev ## Style, types and import rules
 audit: $(VENV)/.installed-dev ## Known vulnerabilities of all that is installed (asks PyPI)
 	@$(PIP_INSTALL) pip-audit
 	@$(BIN)/pip-audit --skip-editable --progress-spinner off
+
+licences: $(VENV)/.installed-dev ## Everything that is deployed, with its version and licence: a table
+	@$(BIN)/python -m tests.licences
 
 generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md anew, from the code
 	@$(BIN)/python -m api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
