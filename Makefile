@@ -45,9 +45,11 @@ audit: $(VENV)/.installed-dev ## Known vulnerabilities of all that is installed 
 licences: $(VENV)/.installed-dev ## Everything that is deployed, with its version and licence: a table
 	@$(BIN)/python -m tests.licences
 
-generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md anew, from the code
+ALERTS := docker/kubernetes/components/monitoring/alerts.yaml
+generate: $(VENV)/.installed-dev ## Write anew what is made from the code: docs/openapi.json, docs/settings.md, Kubernetes' alert rules
 	@$(BIN)/python -m api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 	@$(BIN)/python -m tests.docs.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	@$(BIN)/python -m tests.docker.alerts_manifest > $(ALERTS).new && mv $(ALERTS).new $(ALERTS)
 
 docs: $(VENV)/.installed-dev ## Build the handbook into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "It is site/index.html; to search in it: python3 -m http.server --directory site"

@@ -35,8 +35,8 @@ class FoundModel:
     state: State
     revision: str | None
     """Of whole ones."""
-    error: str
-    """What is wrong with them, and where they were looked for."""
+    fault: str
+    """What is wrong with them; empty of whole ones."""
 
 
 class VerifyFailed(Exception):
@@ -69,4 +69,5 @@ def verify(names: Sequence[str]) -> list[FoundModel]:
 def _found(said: Mapping[str, Any]) -> FoundModel:
     state = State(said["state"])
     revision = said["sha256"][:REVISION_CHARACTERS] if state is State.WHOLE else None
-    return FoundModel(said["name"], state, revision, said.get("error", ""))
+    faults = {State.MISSING: f"looked for in {said['folder']}", State.DAMAGED: said.get("error", "")}
+    return FoundModel(said["name"], state, revision, faults.get(state, ""))

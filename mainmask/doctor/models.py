@@ -41,14 +41,14 @@ def _of_this_machine(found: FoundModel) -> Finding:
     name = f"model {found.name}"
     if found.state is State.WHOLE:
         return ok(name, f"whole on this machine (revision {found.revision})")
-    return fail(name, f"{found.state} on this machine: {found.error}", _fetch(found.name, found.name))
+    return fail(name, f"{found.state} on this machine: {found.fault}", _fetch(found.name, ""))
 
 
 def _of_the_service(needed: NeededModel, found: FoundModel | None) -> Finding:
     name = f"model {needed.name}"
     fetch = _fetch(needed.name, needed.fetched_as)
     if found and found.state is State.DAMAGED:
-        return fail(name, f"damaged on this machine: {found.error}", fetch)
+        return fail(name, f"damaged on this machine: {found.fault}", fetch)
     if needed.ready:
         return _that_a_worker_has(name, needed, found, fetch)
     says = "no worker has it" if needed.by_default else "jobs may name it, but no worker has it"
@@ -73,4 +73,5 @@ def _that_a_worker_has(name: str, needed: NeededModel, found: FoundModel | None,
 
 
 def _fetch(name: str, fetched_as: str) -> str:
-    return "install mainmask again" if name.startswith(BUNDLED) else f"mainmask models pull {fetched_as}"
+    """Without a name to fetch, it is all that this machine's settings need."""
+    return "install mainmask again" if name.startswith(BUNDLED) else f"mainmask models pull {fetched_as}".rstrip()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from db.catalog import PROFILES
 from db.settings import Settings
 from mainmask.cli import app
+from tests.docker.alerts_manifest import MANIFEST, RULES, manifest
 from tests.docker.deployment import (
     DOCKERFILES,
     KUBERNETES,
@@ -326,7 +327,10 @@ def test_a_component_fits_the_base(component: str, tmp_path: Path) -> None:
     added = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(done.stdout)} - {
         (each["kind"], each["metadata"]["name"]) for each in BASE
     }
-    expected = {"models": {("PersistentVolumeClaim", "models")}, "monitoring": MONITORS}
+    expected = {
+        "models": {("PersistentVolumeClaim", "models")},
+        "monitoring": {*MONITORS, ("PrometheusRule", "mainmask")},
+    }
     assert added == expected[component]
 
 
@@ -347,6 +351,14 @@ def test_prometheus_is_told_the_token_that_the_processes_ask_for() -> None:
         assert [port["name"] for port in container_of(name)["ports"]] == [pods["podMetricsEndpoints"][0]["port"]]
     asking = {name for name in WORKLOADS if "MAINMASK_METRICS_TOKEN" in variables(name)}
     assert asking == {"api", *expression["values"]}
+
+
+def test_prometheus_operator_is_given_the_alert_rules() -> None:
+    """The very ones of Compose's Prometheus; `make generate` writes them anew."""
+    assert MANIFEST.read_text() == manifest()
+    rule = yaml.safe_load(MANIFEST.read_text())
+    assert (rule["apiVersion"], rule["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text())
 
 
 def test_keda_scales_the_workers_by_the_age_of_the_oldest_job() -> None:

@@ -96,7 +96,8 @@ def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Consol
             files = folder.find(checkpoint)
         except (CheckpointMissing, CheckpointInvalid) as error:
             state = "missing" if isinstance(error, CheckpointMissing) else "damaged"
-            found.append({"name": checkpoint.name, "whole": False, "state": state, "error": str(error)})
+            broken = {"whole": False, "state": state, "folder": str(folder.of(checkpoint)), "error": str(error)}
+            found.append({"name": checkpoint.name, **broken})
             console.print(str(error), style="red", markup=False)
         else:
             whole = {"whole": True, "state": "whole", "sha256": files.sha256, "folder": str(files.folder)}

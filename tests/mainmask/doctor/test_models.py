@@ -189,7 +189,8 @@ def test_where_the_service_tells_nothing_this_machines_settings_count(
     assert found.keys() == {f"model {name}" for name in (TINY["classify"], TINY["detect"], SAM)}
     assert found[f"model {TINY['classify']}"].health is Health.OK
     assert found[f"model {SAM}"].health is Health.FAIL
-    assert found[f"model {SAM}"].remedy == f"mainmask models pull {SAM}"
+    assert found[f"model {SAM}"].says.endswith("/models/segment-anything--vit-b")
+    assert found[f"model {SAM}"].remedy == "mainmask models pull"
     pulled(SAM)
     assert findings(url)[f"model {SAM}"].health is Health.OK
 
