@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo up test faults soak bench bench-smoke lint audit generate docs format train evaluate clean
+.PHONY: help demo up test faults soak bench bench-smoke lint audit licences generate docs format train evaluate clean
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +42,14 @@ audit: $(VENV)/.installed-dev ## Known vulnerabilities of all that is installed 
 	@$(PIP_INSTALL) pip-audit
 	@$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-generate: $(VENV)/.installed-dev ## Write docs/openapi.json and docs/settings.md anew, from the code
+licences: $(VENV)/.installed-dev ## Everything that is deployed, with its version and licence: a table
+	@$(BIN)/python -m tests.licences
+
+ALERTS := docker/kubernetes/components/monitoring/alerts.yaml
+generate: $(VENV)/.installed-dev ## Write anew what is made from the code: docs/openapi.json, docs/settings.md, Kubernetes' alert rules
 	@$(BIN)/python -m api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 	@$(BIN)/python -m tests.docs.settings_page > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	@$(BIN)/python -m tests.docker.alerts_manifest > $(ALERTS).new && mv $(ALERTS).new $(ALERTS)
 
 docs: $(VENV)/.installed-dev ## Build the handbook into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "It is site/index.html; to search in it: python3 -m http.server --directory site"

@@ -15,7 +15,10 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 from db.settings import LogFormat, settings
 
-FIELDS = ("job_id", "stage", "attempt", "delivery_id")
+FIELDS = (
+    *("job_id", "stage", "attempt", "delivery_id"),
+    *("webhook_event", "receiver", "result", "status_code", "duration_ms"),
+)
 """What `extra` may add to a line. Libraries put whole messages there, arguments and all."""
 TALKATIVE = ("boto3", "botocore", "httpcore", "httpx", "kombu", "s3transfer", "sqlalchemy", "urllib3")
 """They tell whole requests, signatures and all: only their warnings are for the log."""

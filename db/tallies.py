@@ -66,5 +66,9 @@ def stage_left(session: Session, stage: StageName, status: StageStatus, error: J
 
 def webhook_attempted(session: Session, status: DeliveryStatus) -> None:
     """An attempt has ended, in another one (`pending`), or for good."""
-    result = RETRYING if status is DeliveryStatus.PENDING else str(status)
-    after_commit(session, metrics.WEBHOOK_ATTEMPTS.labels(result).inc)
+    after_commit(session, metrics.WEBHOOK_ATTEMPTS.labels(webhook_result(status)).inc)
+
+
+def webhook_result(status: DeliveryStatus) -> str:
+    """What followed from an attempt, in the words of the metric."""
+    return RETRYING if status is DeliveryStatus.PENDING else str(status)

@@ -1,11 +1,11 @@
-# syntax=docker/dockerfile:1
+# syntax=docker/dockerfile:1.12.1
 
 # Everything that needs no models: the API with its page, migrations, maintenance, beat, webhooks and Flower.
 #   docker build --file docker/api.Dockerfile --tag mainmask-api:0.1.0 .
 # For the same bytes each time, give the base by its digest, which `docker buildx imagetools inspect IMAGE` prints:
-#   --build-arg PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…
+#   --build-arg PYTHON_IMAGE=python:3.13.15-slim-trixie@sha256:…
 # `docker buildx build --sbom=true --provenance=true` lists what is inside: all of it has Python or Debian metadata.
-ARG PYTHON_IMAGE=python:3.13-slim-trixie
+ARG PYTHON_IMAGE=python:3.13.15-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
 # To add pictures as phones take them: EXTRAS=api,control,otel,heic

@@ -1,4 +1,4 @@
-# syntax=docker/dockerfile:1
+# syntax=docker/dockerfile:1.12.1
 
 # The workers, with the models' libraries. Two targets:
 #   docker build --file docker/worker.Dockerfile --target cuda --tag mainmask-worker:0.1.0-cuda .
@@ -8,7 +8,7 @@
 # page names; without it that image works as well, but carries several GB of CUDA for nothing.
 # The bundled models need no volume. Larger ones are read from /models.
 # How to give the base by its digest: see api.Dockerfile.
-ARG PYTHON_IMAGE=python:3.13-slim-trixie
+ARG PYTHON_IMAGE=python:3.13.15-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
 RUN python -m venv /opt/mainmask

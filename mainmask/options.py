@@ -25,6 +25,8 @@ class SubmitOptions(TypedDict, total=False):
     """The pictures to make; all unless given."""
     models: Mapping[str, str]
     """By stage, the models to use instead of the service's own choice: {"detect": "…"}."""
+    box_threshold: float
+    """The least box score to take, between 0 and 1, instead of the models' own rule."""
     priority: Priority
     """Against the caller's other jobs."""
     reuse: bool

@@ -31,7 +31,7 @@ def doctor(
     with told_plainly():
         address = Address.chosen(url, api_key)
     with busy("looking"):
-        findings = [*service.check(address), *servers.check(), *machine.check(data_dir), *models.check()]
+        findings = [*service.check(address), *servers.check(), *machine.check(data_dir), *models.check(address)]
     if as_json:
         print_json({"checks": [asdict(finding) for finding in findings], "ok": _is_well(findings)})
     else:

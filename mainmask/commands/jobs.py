@@ -19,7 +19,7 @@ from mainmask.jobs import Job
 from mainmask.progress import busy
 from mainmask.summary import print_summary
 
-jobs = typer.Typer(no_args_is_help=True, help="List, show, retry and cancel jobs.")
+jobs = typer.Typer(no_args_is_help=True, help="List, show, retry, cancel and delete jobs.")
 
 
 class JobStatus(StrEnum):
@@ -82,24 +82,32 @@ def cancel(job_ids: JobIds, as_json: Json = False, url: Url = None, api_key: Api
         _each(job_ids, client.cancel, "canceled", as_json=as_json)
 
 
-def _each(job_ids: Iterable[str], change: Callable[[str], Job], done: str, *, as_json: bool) -> None:
+@jobs.command()
+def delete(job_ids: JobIds, as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
+    """Remove jobs with their pictures and masks, for good; those that have not ended are canceled first."""
+    with told_plainly(), Client(url, api_key=api_key) as client:
+        _each(job_ids, client.delete, "deleted", as_json=as_json)
+
+
+def _each(job_ids: Iterable[str], change: Callable[[str], Job | None], done: str, *, as_json: bool) -> None:
     """Change every job; one that can't be changed doesn't keep the others from it."""
     worst = ExitCode.OK
-    changed = []
+    changed: list[object] = []
     for job_id in job_ids:
         try:
             with busy(f"asking for {job_id}"):
-                changed.append(change(job_id))
+                job = change(job_id)
         except MainmaskError as error:
             worst = exit_code(error)
             if worst in HOPELESS:
                 raise
             typer.echo(str(error), err=True)
         else:
+            changed.append(job.document if job else {"id": job_id, done: True})
             if not as_json:
                 typer.echo(f"{job_id} is {done}.")
     if as_json:
-        print_json([job.document for job in changed])
+        print_json(changed)
     if worst:
         raise typer.Exit(worst)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mainmask import artifacts
 from mainmask.folder.durable import replaced
+from mainmask.folder.errors import DamagedResult
 from mainmask.folder.manifest import Row
 
 
@@ -24,9 +25,10 @@ def export(rows: Iterable[Row], folder: Path, path: Path) -> None:
 
     Raises:
         OSError: a result cannot be read, or the file cannot be written.
+        DamagedResult: a result is no longer what was saved.
     """
     answered = sorted((row for row in rows if row.succeeded), key=lambda row: row.path)
-    documents = [json.loads((folder / row.path / artifacts.DOCUMENT).read_bytes()) for row in answered]
+    documents = [_document(folder / row.path / artifacts.DOCUMENT) for row in answered]
     labels = sorted({instance["label"] for document in documents for instance in document["result"]["instances"]})
     category_ids = {label: number for number, label in enumerate(labels, start=1)}
     images = [
@@ -39,6 +41,13 @@ def export(rows: Iterable[Row], folder: Path, path: Path) -> None:
     categories = [{"id": number, "name": label} for label, number in category_ids.items()]
     with replaced(path) as file:
         json.dump({"images": images, "annotations": annotations, "categories": categories}, file)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedResult(path) from error
 
 
 def _image(number: int, name: str, document: Mapping[str, Any]) -> dict[str, Any]:

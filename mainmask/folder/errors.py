@@ -33,3 +33,10 @@ class ManifestInUse(FolderError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"Another run is writing {path}. Wait for it, or choose another folder with --out")
+
+
+class DamagedResult(FolderError):
+    """A file of the results is no longer what was saved."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is damaged. The command that made it makes it again")

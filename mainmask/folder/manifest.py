@@ -4,7 +4,7 @@ import csv
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -43,6 +43,8 @@ class Row:
     """Of the file, the words and the options: another one is another question."""
     attempt: int = 1
     """Counts how often this question was asked."""
+    files: Mapping[str, str] | None = None
+    """Of an answer: the names of its files, with what `results.digest` says of each."""
 
     @property
     def succeeded(self) -> bool:
@@ -117,7 +119,7 @@ class Manifest:
 
 
 def _cell(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return " ".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def _read(path: Path, descriptor: int) -> dict[str, Row]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mainmask.errors import (
     RequestRejected,
     ServiceFailed,
 )
-from mainmask.folder import durable
+from mainmask.folder import durable, results
 from mainmask.folder.manifest import Manifest, Row
 from mainmask.folder.pictures import Picture
 from mainmask.folder.words import Words
@@ -51,7 +51,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Run:
-    """One go through the pictures. Those that the manifest has an answer for are left alone."""
+    """One go through the pictures. Those that the manifest has an answer for are left alone, if its files are whole."""
 
     client: AsyncClient
     manifest: Manifest
@@ -99,28 +99,43 @@ class Run:
         question = Question(hashlib.sha256(content).hexdigest(), content, words, self.options)
         if earlier is None or earlier.key != question.key:
             return await self._asked(picture, question, None)
-        if earlier.succeeded or not self.retry_failed:
-            return earlier
-        return await self._asked(picture, question, earlier)
+        if earlier.succeeded:
+            return await self._kept(picture, question, earlier)
+        return await self._asked(picture, question, earlier) if self.retry_failed else earlier
 
-    async def _asked(self, picture: Picture, question: Question, failed: Row | None) -> Row:
-        """The row of the answer; `failed` is what became of the same question before."""
+    async def _kept(self, picture: Picture, question: Question, earlier: Row) -> Row:
+        """The row of an answer that was there; files of it that are gone or damaged are fetched again."""
+        folder = self.out / picture.name
+        if await asyncio.to_thread(results.are_whole, folder, earlier.files):
+            return earlier
+        try:
+            files = await self._save(await self.client.get(str(earlier.job_id)), folder)
+        except (JobNotFound, RequestRejected, ServiceFailed):
+            # The service has removed it meanwhile, or can't give it: the question is asked once more.
+            return await self._asked(picture, question, earlier)
+        row = replace(earlier, files=files)
+        if row != earlier:
+            self.manifest.append(row)
+        return row
+
+    async def _asked(self, picture: Picture, question: Question, former: Row | None) -> Row:
+        """The row of the answer; `former` is what became of the same question before."""
         about: dict[str, Any] = {
             "sha256": question.sha256,
             "key": question.key,
-            "attempt": failed.attempt + 1 if failed else 1,
+            "attempt": former.attempt + 1 if former else 1,
         }
         job: Job | None = None
         try:
-            job = await (self._retried(question, failed) if failed else self._submitted(question, 1))
+            job = await (self._retried(question, former) if former else self._submitted(question, 1))
             job = await self.client.wait(job, timeout_seconds=self.timeout_seconds)
-            await self._save(job, self.out / picture.name)
+            files = await self._save(job, self.out / picture.name)
         except (KeyRefused, QuotaExceeded):
             raise
         except (JobFailed, JobTimedOut, JobNotFound, RequestRejected, ServiceFailed) as error:
             job_id = job.id if job else None
             return self._failed(picture, *_cause(error), job_id=job_id, **about)
-        row = Row.of_answer(job, path=picture.name, **about)
+        row = Row.of_answer(job, path=picture.name, files=files, **about)
         self.manifest.append(row)
         return row
 
@@ -130,29 +145,33 @@ class Run:
         description = question.words.description
         return await self.client.submit(question.content, description, idempotency_key=key, **options)
 
-    async def _retried(self, question: Question, failed: Row) -> Job:
+    async def _retried(self, question: Question, former: Row) -> Job:
         """The job that failed, started again; another one where there was none, or it is gone."""
         try:
-            if failed.job_id:
-                return await self.client.retry(failed.job_id)
+            if former.job_id:
+                return await self.client.retry(former.job_id)
         except JobNotFound:
             pass
         except RequestRejected as error:
             # A run that was killed had started it again, or it had only been waited for too long.
             if _code(error) != "job-not-failed":
                 raise
-            job = await self.client.get(str(failed.job_id))
+            job = await self.client.get(str(former.job_id))
             if job.status != "canceled":
                 return job
-        return await self._submitted(question, failed.attempt + 1)
+        return await self._submitted(question, former.attempt + 1)
 
-    async def _save(self, job: Job, folder: Path) -> None:
-        """On the disk before the row is: what the manifest names is there."""
+    async def _save(self, job: Job, folder: Path) -> dict[str, str]:
+        """On the disk before the row is: what the manifest names is there. Returns the files' digests by name."""
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        digests = {}
         for download in artifacts.downloads(job):
             png = await self.client.download(job, download.artifact, download.instance)
             await asyncio.to_thread(durable.write, folder / download.file_name, png)
-        await asyncio.to_thread(durable.write, folder / artifacts.DOCUMENT, artifacts.document(job))
+            digests[download.file_name] = results.digest(download.file_name, png)
+        document = artifacts.document(job)
+        await asyncio.to_thread(durable.write, folder / artifacts.DOCUMENT, document)
+        return {**digests, artifacts.DOCUMENT: results.digest(artifacts.DOCUMENT, document)}
 
     def _failed(self, picture: Picture, kind: str, message: str, **about: Any) -> Row:
         row = Row(path=picture.name, status="failed", error_type=kind, error_message=message, **about)

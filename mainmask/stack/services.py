@@ -57,7 +57,7 @@ class Services:
     def webhooks(self) -> Program:
         """The worker that delivers webhooks; apart from the others, because receivers may be slow."""
         options = [f"--concurrency={WEBHOOK_CONCURRENCY}", "--queues=webhooks", "--pool=threads"]
-        arguments = ["celery", "--quiet", "--app=worker.webhooks.app", "worker", "--loglevel=WARNING", *options]
+        arguments = ["celery", "--quiet", "--app=worker.webhooks.app", "worker", "--loglevel=INFO", *options]
         return self._program("webhooks", [*arguments, "--hostname=webhooks@%h"], ready=lambda: True)
 
     def beat(self, schedule_file: Path) -> Program:

@@ -1,8 +1,10 @@
 """The compose files: checked by Compose itself, and true to the code that they start."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,6 +34,8 @@ ONE_OFF = {"migrations", "bucket"}
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES.keys())
 each_of_our_own = pytest.mark.parametrize("service", OUR_OWN.values(), ids=OUR_OWN.keys())
 
+TWO_PARTS = {"postgres": 2, "chrislusf/seaweedfs": 2}
+"""Of whose versions the second number is the last."""
 PLACES = ("--host", "--port", "--address", "--schedule", "--timeout-graceful-shutdown")
 """Options that say where a process listens and writes: these differ between a machine and a container."""
 
@@ -104,14 +108,15 @@ def test_each_container_is_hardened(service: Mapping[str, Any]) -> None:
 
 @each_service
 def test_each_image_has_a_version(service: Mapping[str, Any]) -> None:
-    """Ours has the project's; of others no moving tag is taken."""
+    """Ours has the project's; of others no moving tag is taken, but one that names the release to its last number."""
     name, version = service["image"].split(":")
     if name in DOCKERFILES:
         assert version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
         built = service["build"]
         assert (Path(built["context"]), ROOT / built["dockerfile"]) == (ROOT, DOCKERFILES[name])
     else:
-        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?", version)
+        parts = TWO_PARTS.get(name, 3)
+        assert re.fullmatch(rf"v?\d+(\.\d+){{{parts - 1}}}", version)
 
 
 @each_service
@@ -209,6 +214,7 @@ def test_each_process_is_given_the_secrets_that_it_uses_and_no_others() -> None:
         "admin_key": {"api"},
         "flower_password": {"flower"},
         "grafana_password": {"grafana"},
+        "metrics_token": {"prometheus", "api", "worker", "maintenance", "webhooks"},
     }
     for secret, expected in holders.items():
         found = {name for name, service in SERVICES.items() if f"{secret}-of-this-test" in json.dumps(service)}
@@ -261,6 +267,31 @@ def test_what_prometheus_asks_is_there() -> None:
         assert SERVICES[name]["environment"]["MAINMASK_METRICS_PORT"] == str(found["port"])
         assert SERVICES[name]["environment"]["MAINMASK_METRICS_HOST"] == "0.0.0.0"
     assert all("outside" in SERVICES[name]["networks"] for name in [*found["names"], "api", "flower", "prometheus"])
+
+
+def test_prometheus_brings_the_token_that_the_processes_ask_for(tmp_path: Path) -> None:
+    """In the file that its configuration names: the script writes it for itself alone, and becomes Prometheus."""
+    prometheus = SERVICES["prometheus"]
+    jobs = {job["job_name"]: job for job in yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]}
+    for name in ("api", "processes"):
+        assert jobs[name]["authorization"] == {"credentials_file": prometheus["environment"]["METRICS_TOKEN_FILE"]}
+    assert "authorization" not in jobs["flower"]
+    assert Path(prometheus["environment"]["METRICS_TOKEN_FILE"]).parent == Path(prometheus["tmpfs"][0])
+    assert prometheus["environment"]["METRICS_TOKEN"] == SERVICES["api"]["environment"]["MAINMASK_METRICS_TOKEN"]
+
+    stand_in = tmp_path / "prometheus"
+    stand_in.write_text('#!/bin/sh\necho "$@" "${METRICS_TOKEN-no token}"\n')
+    stand_in.chmod(0o755)
+    file = tmp_path / "metrics-token"
+    place = {"PATH": f"{tmp_path}:{os.defpath}", "METRICS_TOKEN_FILE": str(file)}
+    [mounted] = [volume for volume in prometheus["volumes"] if volume["target"] == prometheus["entrypoint"][1]]
+    command = [prometheus["entrypoint"][0], mounted["source"], *prometheus["command"]]
+    done = subprocess.run(
+        command, env={**prometheus["environment"], **place}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [*prometheus["command"], "no", "token"]
+    assert file.read_text() == prometheus["environment"]["METRICS_TOKEN"]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_prometheus_is_given_its_rules() -> None:

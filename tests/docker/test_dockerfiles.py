@@ -63,9 +63,10 @@ def test_the_extras_that_are_installed_exist(dockerfile: Path) -> None:
 
 @each_dockerfile
 def test_the_base_has_a_version_and_is_python_as_the_project_allows(dockerfile: Path) -> None:
-    """And every image of a stage is that base, or a stage before it."""
+    """To the patch: a newer one is a change of this file. Every image of a stage is that base, or a stage before it."""
+    assert re.match(r"# syntax=docker/dockerfile:\d+\.\d+\.\d+\n", dockerfile.read_text())
     base = next(value for name, value in instructions(dockerfile) if name == "ARG").removeprefix("PYTHON_IMAGE=")
-    version = re.fullmatch(r"python:(\d+)\.(\d+)-slim-trixie(@sha256:[0-9a-f]{64})?", base)
+    version = re.fullmatch(r"python:(\d+)\.(\d+)\.\d+-slim-trixie(@sha256:[0-9a-f]{64})?", base)
     assert version
     assert (int(version[1]), int(version[2])) >= (3, 11)
     stages = {"${PYTHON_IMAGE}"}
@@ -109,10 +110,10 @@ def test_the_worker_reads_models_where_they_are_mounted() -> None:
         value.endswith(f"--owner={USER} {folder[1]}") for name, value in instructions(dockerfile) if name == "RUN"
     )
     mounted = re.findall(r'"?models:([^:"]+):ro', (ROOT / "docker/compose.yaml").read_text())
-    mounted += re.findall(
-        r"name: models, mountPath: ([^,]+),", (ROOT / "docker/kubernetes/overlays/gpu/worker.yaml").read_text()
-    )
-    assert mounted == [folder[1], folder[1]]
+    for manifest in ("components/models/worker.yaml", "models/models.yaml"):
+        text = (ROOT / "docker/kubernetes" / manifest).read_text()
+        mounted += re.findall(r"name: models, mountPath: ([^,}]+)[,}]", text)
+    assert mounted == [folder[1]] * 3
 
 
 def test_the_wheel_that_the_images_install_holds_every_file_of_the_packages(tmp_path: Path) -> None:

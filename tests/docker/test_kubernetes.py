@@ -1,15 +1,21 @@
 """The Kubernetes manifests: rendered by kustomize, checked against Kubernetes's schemas, and true to compose.yaml."""
 
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from db.catalog import PROFILES
 from db.settings import Settings
+from mainmask.cli import app
+from tests.docker.alerts_manifest import MANIFEST, RULES, manifest
 from tests.docker.deployment import (
     DOCKERFILES,
     KUBERNETES,
@@ -22,6 +28,7 @@ from tests.docker.deployment import (
     manifests,
     named,
     pod_of,
+    run,
     seconds,
 )
 from worker.outgoing.addresses import GLOBAL_UNICAST, NOT_PUBLIC_IPV4, NOT_PUBLIC_IPV6
@@ -29,22 +36,26 @@ from worker.outgoing.addresses import GLOBAL_UNICAST, NOT_PUBLIC_IPV4, NOT_PUBLI
 SERVICES = compose("compose.yaml")["services"]
 BASE = manifests("base")
 MIGRATIONS = manifests("migrations")
+MODELS = manifests("models")
 GPU = manifests("overlays/gpu")
 WORKLOADS = {**named(BASE, "Deployment"), **named(MIGRATIONS, "Job")}
+PODS = {**WORKLOADS, **named(MODELS, "Job")}
+MONITORS = {("ServiceMonitor", "api"), ("PodMonitor", "processes")}
 VERSION = "1.34"
 """The oldest Kubernetes that is supported: the schemas are this one's."""
 
 each_manifest = pytest.mark.parametrize(
     "manifest",
-    [*BASE, *MIGRATIONS, *GPU],
+    [*BASE, *MIGRATIONS, *MODELS, *GPU],
     ids=lambda manifest: f"{manifest['kind']} {manifest['metadata']['name']}",
 )
 each_workload = pytest.mark.parametrize("name", WORKLOADS)
+each_pod = pytest.mark.parametrize("name", PODS)
 
 
 def container_of(name: str) -> dict[str, Any]:
     """The one container of a workload's pods."""
-    [container] = pod_of(WORKLOADS[name])["containers"]
+    [container] = pod_of(PODS[name])["containers"]
     found: dict[str, Any] = container
     return found
 
@@ -95,7 +106,7 @@ def test_the_secrets_of_the_example_are_kubernetes_s_and_not_applied() -> None:
     for document in yaml.safe_load_all((KUBERNETES / "base" / "secret.example.yaml").read_text()):
         kubernetes_validate.validate(document, VERSION, strict=True)
         assert document["metadata"]["namespace"] == "mainmask"
-    assert not named([*BASE, *MIGRATIONS, *GPU], "Secret")
+    assert not named([*BASE, *MIGRATIONS, *MODELS, *GPU], "Secret")
 
 
 def test_the_workloads_are_compose_s() -> None:
@@ -126,12 +137,12 @@ def test_the_settings_that_a_configuration_map_holds_are_no_secrets() -> None:
     assert settings() == assignments((KUBERNETES / "base" / "settings.env").read_text())
 
 
-@each_workload
+@each_pod
 def test_each_pod_is_as_restricted_as_the_namespace_asks(name: str) -> None:
     """By the rules of the Pod Security Standard `restricted`, with a root that can't be written to, besides."""
     labels = named(BASE, "Namespace")["mainmask"]["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    pod, container = pod_of(WORKLOADS[name]), container_of(name)
+    pod, container = pod_of(PODS[name]), container_of(name)
     users = [value for instruction, value in instructions(DOCKERFILES["mainmask-api"]) if instruction == "USER"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert [str(pod["securityContext"]["runAsUser"])] == users
@@ -147,7 +158,7 @@ def test_each_pod_is_as_restricted_as_the_namespace_asks(name: str) -> None:
     assert pod["enableServiceLinks"] is False
 
 
-@each_workload
+@each_pod
 def test_each_container_says_what_it_needs(name: str) -> None:
     """A limit of memory, and requests that the scheduler can go by."""
     resources = container_of(name)["resources"]
@@ -249,6 +260,7 @@ def test_all_images_have_the_project_s_version() -> None:
     ours = {f"mainmask-api:{version}", f"mainmask-worker:{version}"}
     assert images(BASE) == ours
     assert images(MIGRATIONS) == {f"mainmask-api:{version}"}
+    assert images(MODELS) == {f"mainmask-worker:{version}"}
     assert images(GPU) == {f"mainmask-api:{version}", f"mainmask-worker:{version}-cuda"}
 
 
@@ -267,6 +279,86 @@ def test_the_gpu_overlay_puts_each_worker_on_a_gpu_of_its_own() -> None:
     assert claims <= named(GPU, "PersistentVolumeClaim").keys()
     for name, deployment in named(BASE, "Deployment").items():
         assert name == "worker" or named(GPU, "Deployment")[name] == deployment
+
+
+def test_the_pull_fills_the_volume_that_the_workers_read() -> None:
+    """One claim, mounted where the image looks for models: written by the Job, only read by workers."""
+    pulling, reading = pod_of(PODS["models"]), pod_of(named(GPU, "Deployment")["worker"])
+    environment = " ".join(value for name, value in instructions(DOCKERFILES["mainmask-worker"]) if name == "ENV")
+    claims = []
+    for pod, read_only in ((pulling, False), (reading, True)):
+        [volume] = [volume for volume in pod["volumes"] if volume["name"] == "models"]
+        claim = volume["persistentVolumeClaim"]
+        [mount] = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "models"]
+        assert (claim.get("readOnly", False), mount.get("readOnly", False)) == (read_only, read_only)
+        assert f"MAINMASK_MODELS_DIR={mount['mountPath']}" in environment
+        claims.append(claim["claimName"])
+    assert claims == ["models", "models"]
+    assert named(MODELS, "PersistentVolumeClaim")["models"] == named(GPU, "PersistentVolumeClaim")["models"]
+    assert named(MODELS, "PersistentVolumeClaim")["models"]["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_the_pull_is_a_command_that_there_is_and_may_ask_the_network() -> None:
+    """Of the profiles that there are; what the image forbids its workers is allowed, by name lookup and TLS alone."""
+    container = container_of("models")
+    program, *command, profile = container["args"]
+    assert program in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
+    assert profile in PROFILES
+    environment = " ".join(value for name, value in instructions(DOCKERFILES["mainmask-worker"]) if name == "ENV")
+    assert "HF_HUB_OFFLINE=1" in environment
+    assert container["env"] == [{"name": "HF_HUB_OFFLINE", "value": "0"}]
+    policy = named(MODELS, "NetworkPolicy")["models"]["spec"]
+    labels = PODS["models"]["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443]
+
+
+@pytest.mark.parametrize("component", ["models", "monitoring"])
+def test_a_component_fits_the_base(component: str, tmp_path: Path) -> None:
+    """As an overlay of an operator's own lists it."""
+    overlay = tmp_path / "kubernetes" / "overlays" / "own"
+    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
+    overlay.mkdir()
+    content = {"resources": ["../../base"], "components": [f"../../components/{component}"]}
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    done = run("kubectl", "kustomize", overlay)
+    assert done.returncode == 0, done.stderr
+    added = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(done.stdout)} - {
+        (each["kind"], each["metadata"]["name"]) for each in BASE
+    }
+    expected = {
+        "models": {("PersistentVolumeClaim", "models")},
+        "monitoring": {*MONITORS, ("PrometheusRule", "mainmask")},
+    }
+    assert added == expected[component]
+
+
+def test_prometheus_is_told_the_token_that_the_processes_ask_for() -> None:
+    """Its operator's monitors name the same Secret, and find all that count something, by labels and ports."""
+    monitors = list(yaml.safe_load_all((KUBERNETES / "components" / "monitoring" / "monitors.yaml").read_text()))
+    assert {(each["kind"], each["metadata"]["name"]) for each in monitors} == MONITORS
+    service, pods = (each["spec"] for each in monitors)
+    for endpoint in (*service["endpoints"], *pods["podMetricsEndpoints"]):
+        secret = endpoint["authorization"]["credentials"]
+        assert secret["key"] in example_secrets()[secret["name"]]
+    [endpoint] = service["endpoints"]
+    api = named(BASE, "Service")["api"]
+    assert service["selector"]["matchLabels"].items() <= api["metadata"]["labels"].items()
+    assert (endpoint["port"], endpoint["path"]) == (api["spec"]["ports"][0]["name"], "/metrics")
+    [expression] = pods["selector"]["matchExpressions"]
+    for name in expression["values"]:
+        assert [port["name"] for port in container_of(name)["ports"]] == [pods["podMetricsEndpoints"][0]["port"]]
+    asking = {name for name in WORKLOADS if "MAINMASK_METRICS_TOKEN" in variables(name)}
+    assert asking == {"api", *expression["values"]}
+
+
+def test_prometheus_operator_is_given_the_alert_rules() -> None:
+    """The very ones of Compose's Prometheus; `make generate` writes them anew."""
+    assert MANIFEST.read_text() == manifest()
+    rule = yaml.safe_load(MANIFEST.read_text())
+    assert (rule["apiVersion"], rule["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text())
 
 
 def test_keda_scales_the_workers_by_the_age_of_the_oldest_job() -> None:

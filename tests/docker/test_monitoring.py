@@ -102,6 +102,19 @@ def test_each_alert_fires_in_its_story(promtool: str) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_prometheus_takes_its_configuration(promtool: str, tmp_path: Path) -> None:
+    """With the rules beside it, and the file of the token where its script puts it."""
+    token = tmp_path / "metrics-token"
+    token.write_text("a-token")
+    shutil.copy(ALERTS, tmp_path)
+    text = (ROOT / "docker" / "prometheus.yml").read_text().replace("/tmp/metrics-token", str(token))
+    (tmp_path / "prometheus.yml").write_text(text)
+    run = subprocess.run(
+        [promtool, "check", "config", str(tmp_path / "prometheus.yml")], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_the_dashboards_expressions_are_promql(promtool: str, tmp_path: Path) -> None:
     """As rules, which is how the tool reads expressions."""
     expressions = [target["expr"].replace("$__rate_interval", "5m") for target in TARGETS]

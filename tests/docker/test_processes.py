@@ -139,10 +139,13 @@ def test_a_key_is_made_and_a_job_is_done_with_it(running: object, machine: Machi
 
 
 def test_prometheus_reaches_the_metrics(running: object, machine: Machine) -> None:
-    """Of all that count something."""
+    """Of all that count something, with the token that it is given, and nobody without it."""
+    token = {"Authorization": f"Bearer {SERVICES['prometheus']['environment']['METRICS_TOKEN']}"}
     urls = {name: f"http://127.0.0.1:{machine.metrics_ports[name]}" for name in ("worker", "maintenance", "webhooks")}
     for name, url in {**urls, "api": machine.here("http://127.0.0.1:8000")}.items():
-        assert "mainmask_build_info" in httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().text, name
+        assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 401, name
+        answer = httpx.get(f"{url}/metrics", headers=token, trust_env=False).raise_for_status()
+        assert "mainmask_build_info" in answer.text, name
 
 
 def test_flower_shows_tasks_to_who_knows_the_password_and_changes_nothing(running: object, machine: Machine) -> None:

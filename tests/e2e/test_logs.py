@@ -110,6 +110,20 @@ def test_the_log_of_a_job_is_found_by_its_id(run: Run) -> None:
     assert f"job {job_id}: succeeded, found" in [line["event"] for line in found]
 
 
+def test_each_attempt_at_a_webhook_is_a_line_of_its_job(run: Run) -> None:
+    """At the level that the process runs with: what it told of, whom, and what came of it."""
+    job_id = run.answers["found"].json()["id"]
+    (told,) = (
+        line
+        for line in lines(run.logs["webhooks"])
+        if line["logger"] == "worker.webhooks.attempt_log" and line.get("job_id") == job_id
+    )
+    assert (told["webhook_event"], told["attempt"], told["result"]) == ("job.succeeded", 1, "succeeded")
+    assert (told["status_code"], told["receiver"]) == (204, run.elsewhere.address)
+    assert told["duration_ms"] >= 0
+    assert told["delivery_id"]
+
+
 def test_a_jobs_request_is_found_by_its_answer(run: Run) -> None:
     """The id in the answer's header is in the lines of that request, which name the job."""
     answer = run.answers["found"]

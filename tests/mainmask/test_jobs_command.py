@@ -27,6 +27,9 @@ class JobService(FakeService):
         job_id, _, change = request.url.path.removeprefix("/v1/jobs/").partition("/")
         if job_id not in self.known:
             return problem(404, "job-not-found", f"There is no job {job_id}.")
+        if request.method == "DELETE":
+            del self.known[job_id]
+            return httpx.Response(204)
         job = self.known[job_id]
         if change == "retry" and job["status"] != "failed":
             return problem(409, "job-not-failed", f"Job {job_id} is {job['status']}.")
@@ -114,6 +117,23 @@ def test_changed_jobs_as_json(url: str, command: str, status: str) -> None:
     result = jobs(command, "a", "missing", "b", "--json", "--url", url)
     assert result.exit_code == ExitCode.REJECTED
     assert [(job["id"], job["status"]) for job in json.loads(result.stdout)] == [("a", status), ("b", status)]
+
+
+def test_deleted_jobs_are_gone(url: str) -> None:
+    """Each is named; one that there isn't doesn't keep the others, and a second time there are none."""
+    result = jobs("delete", "a", "missing", "e", "--url", url)
+    assert result.exit_code == ExitCode.REJECTED
+    assert result.stdout.splitlines() == ["a is deleted.", "e is deleted."]
+    assert "There is no job missing" in result.stderr
+    listed = json.loads(jobs("list", "--json", "--url", url).stdout)
+    assert [job["id"] for job in listed] == list("dcb")
+    assert jobs("delete", "a", "--url", url).exit_code == ExitCode.REJECTED
+
+
+def test_deleted_jobs_as_json(url: str) -> None:
+    """Their ids: there is no document any more."""
+    result = jobs("delete", "a", "b", "--json", "--url", url)
+    assert json.loads(result.stdout) == [{"id": "a", "deleted": True}, {"id": "b", "deleted": True}]
 
 
 def test_one_that_can_not_be_changed_does_not_keep_the_others(url: str) -> None:

@@ -95,10 +95,13 @@ def _verify(checkpoints: Sequence[Checkpoint], config: Settings, console: Consol
         try:
             files = folder.find(checkpoint)
         except (CheckpointMissing, CheckpointInvalid) as error:
-            found.append({"name": checkpoint.name, "whole": False, "error": str(error)})
+            state = "missing" if isinstance(error, CheckpointMissing) else "damaged"
+            broken = {"whole": False, "state": state, "folder": str(folder.of(checkpoint)), "error": str(error)}
+            found.append({"name": checkpoint.name, **broken})
             console.print(str(error), style="red", markup=False)
         else:
-            found.append({"name": checkpoint.name, "whole": True, "sha256": files.sha256, "folder": str(files.folder)})
+            whole = {"whole": True, "state": "whole", "sha256": files.sha256, "folder": str(files.folder)}
+            found.append({"name": checkpoint.name, **whole})
             console.print(f"{checkpoint.name}: whole, sha256 {files.sha256[:12]}… in {files.folder}", markup=False)
     return found
 

@@ -22,7 +22,7 @@ from db.session import OUTAGES
 from db.states import DeliveryStatus
 from worker.outgoing.busy import OutgoingBusy
 from worker.outgoing.client import OutgoingClient
-from worker.webhooks import message, policy
+from worker.webhooks import attempt_log, message, policy
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class Deliverer:
         except OutgoingBusy:
             self._hand_back(claim)
         else:
+            # Before it is recorded: it was made, whether the database takes it or not.
+            attempt_log.tell(claim, answered, step)
             self._record(claim, answered, step)
 
     @contextmanager

@@ -22,8 +22,8 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     def run(*findings: object, options: tuple[str, ...] = ()) -> Result:
         monkeypatch.setattr("mainmask.commands.doctor.service.check", lambda _: findings)
         monkeypatch.setattr("mainmask.commands.doctor.machine.check", lambda _: ())
-        for name in ("servers", "models"):
-            monkeypatch.setattr(f"mainmask.commands.doctor.{name}.check", lambda: ())
+        monkeypatch.setattr("mainmask.commands.doctor.servers.check", lambda: ())
+        monkeypatch.setattr("mainmask.commands.doctor.models.check", lambda _: ())
         return CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path), *options])
 
     return run
@@ -64,4 +64,4 @@ def test_a_real_one(tmp_path: Path) -> None:
     assert result.exit_code == ExitCode.JOB_FAILED
     checks = {check["name"]: check["health"] for check in json.loads(result.stdout)["checks"]}
     assert checks["service"] == "fail"
-    assert checks["model tiny/sam"] == "ok"
+    assert checks["model mainmask/tiny-sam"] == "ok"

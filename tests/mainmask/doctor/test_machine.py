@@ -1,6 +1,5 @@
 """What the doctor says of a machine."""
 
-import hashlib
 import shutil
 import socket
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mainmask.doctor import machine, models
+from mainmask.doctor import machine
 from mainmask.doctor.finding import Finding, Health
 from mainmask.stack.errors import PartMissing
 from mainmask.stack.state_file import StateFile
@@ -107,35 +106,3 @@ def test_a_stack_that_can_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = findings(tmp_path)["local stack"]
     assert found.health is Health.WARN
     assert "mainmask[local]" in found.says
-
-
-def test_the_bundled_models_are_whole() -> None:
-    """All three."""
-    assert {finding.name: finding.health for finding in models.check()} == {
-        f"model tiny/{name}": Health.OK for name in ("clip", "grounding-dino", "sam")
-    }
-
-
-@pytest.mark.parametrize(
-    ("weights", "says"), [(b"whole", "whole"), (b"damaged", "is not what"), (None, "cannot be read")]
-)
-def test_a_damaged_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: bytes | None, says: str) -> None:
-    """It is named; the code of the worker beside it isn't run."""
-    folder = tmp_path / "worker" / "tiny" / "checkpoints" / "sam"
-    folder.mkdir(parents=True)
-    (tmp_path / "worker" / "__init__.py").write_text("raise AssertionError")
-    (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(b'whole').hexdigest()}  model.safetensors\n")
-    if weights is not None:
-        (folder / "model.safetensors").write_bytes(weights)
-    spec = type("Spec", (), {"submodule_search_locations": [str(tmp_path / "worker")]})
-    monkeypatch.setattr("mainmask.doctor.models.importlib.util.find_spec", lambda _: spec)
-    (found,) = models.check()
-    assert (found.health is Health.OK) == (says == "whole")
-    assert says in found.says
-
-
-def test_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has the client alone has no models."""
-    monkeypatch.setattr("mainmask.doctor.models.importlib.util.find_spec", lambda _: None)
-    (found,) = models.check()
-    assert found.health is Health.WARN

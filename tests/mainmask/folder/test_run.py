@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sqlalchemy import func, select
 
 from db.models import Job
 from db.session import session_factory
+from mainmask import Client
 from mainmask.exit_codes import ExitCode
 from tests.mainmask.stack.programs import wait_for
 from tests.mainmask.stand_in_worker import BROKEN
@@ -93,6 +95,11 @@ def table(out: str = "out") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def pictures_in(out: str) -> dict[Path, bytes]:
+    """What was made of all pictures."""
+    return {path: path.read_bytes() for path in Path(out).rglob("*.png") if path.is_file()}
+
+
 def jobs_of(label: str) -> int:
     """How many jobs the service has been given with this label."""
     with session_factory()() as session:
@@ -127,6 +134,50 @@ def test_a_run_that_is_killed_goes_on_where_it_was(start: Command) -> None:
 
     segment(start, *command)
     assert (paths(rows()), jobs_of("kiln")) == (once, 500)
+
+
+def test_results_that_are_gone_or_damaged_are_fetched_again(start: Command) -> None:
+    """Removed, cut short or changed: the files are as before, the manifest has each picture once, and no job is new."""
+    names = photos(6, start=3000)
+    command = ("photos", "--labels", "oast", "--out", "out", "--jobs", "2")
+    segment(start, *command)
+    manifest = Path("out/manifest.jsonl").read_bytes()
+    before = pictures_in("out")
+    assert len(before) == 18
+    shutil.rmtree(Path("out", names[0]))
+    Path("out", names[1], "mask.png").unlink()
+    Path("out", names[2], "cutout.png").write_bytes(b"cut")
+    Path("out", names[3], "overlay.png").write_bytes(b"0verlay")
+    document = Path("out", names[4], "job.json")
+    document.write_bytes(document.read_bytes()[:-40])
+
+    said = segment(start, *command, "--coco", "coco.json")
+    assert "6 pictures: 6 found, 0 not found, 0 failed" in said
+    assert pictures_in("out") == before
+    assert json.loads(document.read_bytes())["status"] == "succeeded"
+    assert Path("out/manifest.jsonl").read_bytes() == manifest
+    assert paths(table()) == Counter(names)
+    assert jobs_of("oast") == 6
+    assert len(COCO("coco.json").imgs) == 6
+
+
+def test_damaged_results_whose_job_is_gone_are_made_again(start: Command, real_url: str) -> None:
+    """By another job; the picture's last line counts, and the table has it once."""
+    names = photos(2, start=3100)
+    command = ("photos", "--labels", "silo", "--out", "out")
+    segment(start, *command)
+    former = {row["path"]: row["job_id"] for row in rows()}
+    with Client(real_url) as client:
+        client.delete(former[names[0]])
+    Path("out", names[0], "mask.png").unlink()
+
+    assert "2 found" in segment(start, *command)
+    assert Path("out", names[0], "mask.png").read_bytes() == b"mask"
+    assert paths(table()) == Counter(names)
+    (again, kept) = sorted(table(), key=lambda row: row["path"])
+    assert (again["status"], again["attempt"], kept["attempt"]) == ("succeeded", "2", "1")
+    assert again["job_id"] != former[names[0]]
+    assert kept["job_id"] == former[names[1]]
 
 
 def test_ctrl_c_says_how_to_go_on(start: Command) -> None:
