@@ -310,7 +310,7 @@ def _instance(instance: Instance, outputs: Collection[str], signer: UrlSigner) -
     urls = {
         f"{artifact}_url": signer.url(
             artifact_key(instance.job_id, instance.position, artifact),
-            f"{instance.job_id}-{instance.position}-{artifact}.png",
+            f"{instance.job_id}-{instance.position}-{artifact}{artifact.suffix}",
         )
         if artifact in outputs
         else None

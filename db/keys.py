@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from db.states import Artifact
+
 JOBS = "jobs/"
 UPLOADS = "uploads/"
 FEATURES = "features/"
@@ -19,9 +21,9 @@ def image_key(job_id: UUID) -> str:
     return f"{job_prefix(job_id)}image"
 
 
-def artifact_key(job_id: UUID, instance: int, artifact: str) -> str:
-    """A picture of one instance: `mask`, `cutout` or `overlay`."""
-    return f"{job_prefix(job_id)}instances/{instance}/{artifact}.png"
+def artifact_key(job_id: UUID, instance: int, artifact: Artifact) -> str:
+    """A picture of one instance."""
+    return f"{job_prefix(job_id)}instances/{instance}/{artifact}{artifact.suffix}"
 
 
 def upload_key(upload_id: UUID) -> str:

@@ -13,7 +13,7 @@ from db import outbox, profiles, tallies
 from db.jobs import NewJob
 from db.keys import artifact_key, submitted_at
 from db.models import Instance, Job, Stage
-from db.states import JobStatus
+from db.states import Artifact, JobStatus
 from db.storage import ObjectStore
 
 MOST_INSTANCES = 16
@@ -62,7 +62,7 @@ def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | 
 def copy_pictures(store: ObjectStore, source: Job, job_id: UUID) -> None:
     """Make the job's pictures of an answer that is given again; raises `ObjectMissing`, `StorageUnavailable`."""
     for instance in source.instances:
-        for artifact in source.outputs:
+        for artifact in map(Artifact, source.outputs):
             store.copy(
                 artifact_key(source.id, instance.position, artifact), artifact_key(job_id, instance.position, artifact)
             )

@@ -88,6 +88,17 @@ class Artifact(StrEnum):
     CUTOUT = "cutout"
     OVERLAY = "overlay"
 
+    @property
+    def suffix(self) -> str:
+        """Of its files' names."""
+        # What is for the eye alone may lose a little: it takes a quarter of the space, and of the time.
+        return ".jpg" if self is Artifact.OVERLAY else ".png"
+
+    @property
+    def content_type(self) -> str:
+        """What HTTP calls its files."""
+        return "image/jpeg" if self is Artifact.OVERLAY else "image/png"
+
 
 class Event(StrEnum):
     """What webhooks tell of."""

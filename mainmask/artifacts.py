@@ -11,6 +11,7 @@ from mainmask.jobs import Job
 from mainmask.options import Artifact
 
 DOCUMENT = "job.json"
+SUFFIXES: dict[Artifact, str] = {"mask": ".png", "cutout": ".png", "overlay": ".jpg"}
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ def downloads(job: Job) -> Iterator[Download]:
     count = len(job.result.instances) if job.result else 0
     made = job.document["input"].get("outputs", get_args(Artifact))
     for instance in range(count):
-        suffix = f"-{instance + 1}" if count > 1 else ""
+        number = f"-{instance + 1}" if count > 1 else ""
         for artifact in get_args(Artifact):
             if artifact in made:
-                yield Download(artifact, instance, f"{artifact}{suffix}.png")
+                yield Download(artifact, instance, f"{artifact}{number}{SUFFIXES[artifact]}")
 
 
 def document(job: Job) -> bytes:
@@ -39,7 +40,7 @@ def document(job: Job) -> bytes:
 
 
 def save(client: Client, job: Job, folder: Path) -> list[Path]:
-    """Write `job.json`, and the PNGs of `downloads`.
+    """Write `job.json`, and the pictures of `downloads`.
 
     Raises:
         OSError: the folder cannot be made or written.

@@ -113,7 +113,7 @@ class AsyncClient:
         await self._calls.delete(job)
 
     async def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
-        """The PNG of one instance."""
+        """A picture of one instance."""
         return await self._calls.download(job, artifact, instance)
 
     async def models(self) -> Mapping[str, Any]:

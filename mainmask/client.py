@@ -194,7 +194,7 @@ class Client:
         finished(self._calls.delete(job))
 
     def download(self, job: Job | str, artifact: Artifact, instance: int = 0) -> bytes:
-        """The PNG of one instance: its mask, the cut-out with a transparent background, or the overlay for the eye.
+        """A picture of one instance: the mask or the transparent cut-out, which are PNGs, or the overlay, a JPEG.
 
         Raises:
             JobNotFound: there is no such job.

@@ -161,14 +161,13 @@ DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
 def _store_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> None:
     """Draw, encode and store all pictures of all instances, side by side; raises when one can't be stored."""
 
-    def store(position: int, cut: Cut, artifact: str) -> None:
-        picture = DRAWN[Artifact(artifact)](cut)
-        runtime.store.put(artifact_key(job.id, position, artifact), picture, "image/png")
+    def store(position: int, cut: Cut, artifact: Artifact) -> None:
+        runtime.store.put(artifact_key(job.id, position, artifact), DRAWN[artifact](cut), artifact.content_type)
 
     stored = [
         runtime.pool.submit(copy_context().run, store, position, cut, artifact)
         for position, cut in enumerate(cuts)
-        for artifact in job.outputs
+        for artifact in map(Artifact, job.outputs)
     ]
     wait(stored)  # all of them, also when one fails: none is still at work when the stage is tried again
     for each in stored:

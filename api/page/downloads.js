@@ -14,7 +14,7 @@ export function showDownloads(job) {
       .filter(([artifact]) => instance[`${artifact}_url`])
       .map(([artifact, title]) => {
         const name = instances.length > 1 ? `${title} ${position + 1}` : title;
-        return button(name, "PNG", () => savePicture(job.id, position, artifact));
+        return button(name, artifact === "overlay" ? "JPEG" : "PNG", () => savePicture(job.id, position, artifact));
       }));
   at("download-buttons").replaceChildren(...pictures, button("Document", "JSON", () => saveDocument(job.id)));
 }

@@ -69,13 +69,14 @@ ${saving(options)}`;
 function saving({ instances, outputs = ALL_OUTPUTS }) {
   if (!outputs.length) return "";
   const [made] = outputs;
+  const suffix = made === "overlay" ? ".jpg" : ".png";
   if (instances === "all") {
     return `    for number in range(len(job.result.instances)):
-        Path(f"${made}-{number}.png").write_bytes(client.download(job, "${made}", number))
+        Path(f"${made}-{number}${suffix}").write_bytes(client.download(job, "${made}", number))
 `;
   }
   return `    if job.result.instances:
-        Path("${made}.png").write_bytes(client.download(job, "${made}"))
+        Path("${made}${suffix}").write_bytes(client.download(job, "${made}"))
 `;
 }
 

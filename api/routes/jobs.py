@@ -255,7 +255,7 @@ def _redirect_to(artifact: Artifact) -> None:
         caller: CallerOf,
         instance: Annotated[int, Query(ge=0, description="Which instance, from 0.")] = 0,
     ) -> str:
-        """Redirect to a presigned URL of the PNG: the mask, the RGBA cut-out, or the overlay for the eye."""
+        """Redirect to a presigned URL of the picture: mask and RGBA cut-out are PNGs, the overlay is a JPEG."""
         job = find(caller, job_id)
         if job.status not in TERMINAL:
             raise ArtifactNotFound(artifact, instance, f"the job is {job.status}")

@@ -54,7 +54,7 @@ def finish(
         jobs.succeed(session, job_id, stages[-1], Outcome.FOUND, label)
         # Before the job says that they are there.
         for artifact in map(Artifact, jobs.get(session, job_id).outputs):
-            object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), "image/png")
+            object_store().put(artifact_key(job_id, 0, artifact), artifact.encode(), artifact.content_type)
 
 
 def fail(job_id: UUID) -> None:

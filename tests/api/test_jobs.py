@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from db import messages
 from db.errors import ObjectMissing
 from db.keys import artifact_key, image_key
+from db.states import Artifact
 from db.storage import object_store
 from tests.api.answers import is_problem, submit
 from tests.api.finished import fail, finish
@@ -131,7 +132,7 @@ def test_a_deleted_job_is_gone_with_its_pictures(client: TestClient, finished: s
     """Row, image and masks: nothing of it is left, and deleting it again is 404."""
     assert client.delete(f"/v1/jobs/{finished}").status_code == 204
     assert is_problem(client.get(f"/v1/jobs/{finished}"), 404, "job-not-found")
-    for key in (image_key(UUID(finished)), artifact_key(UUID(finished), 0, "mask")):
+    for key in (image_key(UUID(finished)), artifact_key(UUID(finished), 0, Artifact.MASK)):
         with pytest.raises(ObjectMissing):
             object_store().get(key)
     assert is_problem(client.delete(f"/v1/jobs/{finished}"), 404, "job-not-found")

@@ -12,6 +12,7 @@ from db import profiles
 from db.keys import artifact_key, job_prefix
 from db.reuse import reuse_key
 from db.session import session_factory
+from db.states import Artifact
 from db.storage import object_store
 from tests.api.answers import encoded
 from tests.api.finished import CARD, MODELS, finish
@@ -54,7 +55,7 @@ def test_the_answer_outlives_the_job_that_it_came_from(
     """Its pictures are copies."""
     job_id = client.post("/v1/jobs", json=question).json()["id"]
     assert client.delete(f"/v1/jobs/{source}").status_code == 204
-    assert object_store().get(artifact_key(UUID(job_id), 0, "mask")) == b"mask"
+    assert object_store().get(artifact_key(UUID(job_id), 0, Artifact.MASK)) == b"mask"
 
 
 def test_the_order_of_models_is_no_other_question() -> None:

@@ -22,7 +22,7 @@ from db.errors import StorageUnavailable
 from db.keys import artifact_key
 from db.models import Job
 from db.session import session_factory
-from db.states import TERMINAL, JobStatus, StageStatus
+from db.states import TERMINAL, Artifact, JobStatus, StageStatus
 from db.storage import object_store
 from mainmask import Client
 from mainmask.errors import ServiceUnreachable
@@ -39,7 +39,6 @@ from tests.faults import audit
 from tests.faults.receiver import Receiver
 
 WORKERS = ("worker-1", "worker-2")
-ARTIFACTS = ("mask", "cutout", "overlay")
 
 
 class Site:
@@ -235,7 +234,7 @@ def check_stored(job: Job) -> None:
     assert {stage.status for stage in job.stages} <= {StageStatus.SUCCEEDED, StageStatus.SKIPPED}
     assert [instance.position for instance in job.instances] == list(range(len(job.instances)))
     for instance in job.instances:
-        for artifact in ARTIFACTS:
+        for artifact in Artifact:
             Image.open(io.BytesIO(object_store().get(artifact_key(job.id, instance.position, artifact)))).verify()
 
 

@@ -69,8 +69,8 @@ def test_segment_prints_a_summary_and_saves_the_files(url: str) -> None:
     assert "classify 41 ms · detect 41 ms · segment 41 ms" in result.stdout
     folder = Path("mainmask-out/photo")
     assert str(folder / "mask.png") in result.stdout
-    assert sorted(path.name for path in folder.iterdir()) == ["cutout.png", "job.json", "mask.png", "overlay.png"]
-    assert (folder / "overlay.png").read_bytes() == b"/storage/overlay/0"
+    assert sorted(path.name for path in folder.iterdir()) == ["cutout.png", "job.json", "mask.png", "overlay.jpg"]
+    assert (folder / "overlay.jpg").read_bytes() == b"/storage/overlay/0"
     assert json.loads((folder / "job.json").read_text())["status"] == "succeeded"
 
 

@@ -108,7 +108,7 @@ def test_the_command_line_s_page(service: str) -> None:
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:."}
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    for file in ("mainmask-out/photo/overlay.png", "cut/mask.png", "captioned/deep/dog.jpg/job.json"):
+    for file in ("mainmask-out/photo/overlay.jpg", "cut/mask.png", "captioned/deep/dog.jpg/job.json"):
         assert Path(file).exists(), file
     annotations = json.loads(Path("annotations.json").read_text())
     assert [category["name"] for category in annotations["categories"]] == ["cat", "dog"]

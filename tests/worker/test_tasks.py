@@ -35,7 +35,7 @@ from db.image_limits import ImageLimits
 from db.keys import artifact_key, image_key
 from db.models import Stage
 from db.session import session_factory
-from db.states import Instances, JobStatus, OnMissing, Outcome, StageName, StageStatus
+from db.states import Artifact, Instances, JobStatus, OnMissing, Outcome, StageName, StageStatus
 from db.storage import ObjectStore, object_store
 from tests.new_jobs import new_job
 from worker import tasks
@@ -229,7 +229,7 @@ def test_three_stages_make_a_result(worker: Worker) -> None:
     assert (tuple(instance.box), instance.mask.area, instance.mask.box) == (BOX, 400, list(BOX))
     assert [(stage.status, stage.attempts) for stage in document.stages] == [(StageStatus.SUCCEEDED, 1)] * 3
     assert all(stage.duration_ms is not None for stage in document.stages)
-    mask = Image.open(io.BytesIO(object_store().get(artifact_key(job_id, 0, "mask")))).convert("1")
+    mask = Image.open(io.BytesIO(object_store().get(artifact_key(job_id, 0, Artifact.MASK)))).convert("1")
     assert np.asarray(mask).sum() == 400
 
 
@@ -280,7 +280,7 @@ def test_all_instances_are_cut_out_when_asked_for(worker: Worker) -> None:
     assert worker.detector.asked == [("cat", True)]
     assert document.result is not None
     assert [instance.mask.area for instance in document.result.instances] == [400, 100]
-    assert object_store().get(artifact_key(job_id, 1, "cutout"))
+    assert object_store().get(artifact_key(job_id, 1, Artifact.CUTOUT))
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,8 @@ def test_a_fetched_image_that_was_asked_about_before_is_answered_with_that(worke
     for part in ("outcome", "explanation", "main_object", "candidates", "searched", "models"):
         assert getattr(document.result, part) == getattr(first.result, part), part
     assert document.result.instances[0].mask == first.result.instances[0].mask
-    assert worker.store.get(artifact_key(job_id, 0, "mask")) == worker.store.get(artifact_key(first.id, 0, "mask"))
+    mask, earlier = (worker.store.get(artifact_key(each, 0, Artifact.MASK)) for each in (job_id, first.id))
+    assert mask == earlier
     assert document.input.image.width == 70
     # An answer that was given again may be given again.
     again = submit_pointer(image_url="https://a.example/", tenant=tenant)
@@ -544,7 +545,7 @@ def test_an_earlier_answer_whose_pictures_are_gone_is_no_answer(worker: Worker, 
     tenant = f"tenant-{uuid4()}"
     first = submit_pointer(image_url="https://a.example/", tenant=tenant)
     worker.run_all(first)
-    worker.store.delete([artifact_key(first, 0, "mask")])
+    worker.store.delete([artifact_key(first, 0, Artifact.MASK)])
     document = worker.run_all(submit_pointer(image_url="https://a.example/", tenant=tenant))
     assert (document.status, document.reused_from) == (JobStatus.SUCCEEDED, None)
 
@@ -610,7 +611,7 @@ def test_only_the_pictures_that_were_asked_for_are_made(worker: Worker) -> None:
     instance = document.result.instances[0]
     assert (instance.mask_url is not None, instance.cutout_url, instance.overlay_url) == (True, None, None)
     with pytest.raises(ObjectMissing):
-        worker.store.get(artifact_key(job_id, 0, "overlay"))
+        worker.store.get(artifact_key(job_id, 0, Artifact.OVERLAY))
 
 
 def test_the_picture_is_fetched_and_decoded_once_for_all_stages(
@@ -646,7 +647,7 @@ def test_a_picture_that_can_not_be_stored_fails_the_stage_for_now(
     make_due(job_id)
     worker.run(StageName.SEGMENT, job_id)
     assert worker.document(job_id).status is JobStatus.SUCCEEDED
-    assert worker.store.get(artifact_key(job_id, 0, "overlay"))
+    assert worker.store.get(artifact_key(job_id, 0, Artifact.OVERLAY))
 
 
 def test_round_trips_of_a_stage(worker: Worker) -> None:

@@ -4,7 +4,6 @@ import io
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
@@ -20,6 +19,11 @@ PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+)
+JPEG_OPTIONS = (
+    *(cv2.IMWRITE_JPEG_QUALITY, 90),
+    # Colours as fine as brightness: lines of one pixel stay lines.
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 )
 
 
@@ -65,11 +69,11 @@ def cutout(image: Image.Image, mask: BoolMask) -> bytes:
     pixels = np.zeros((*inside.shape, 4), dtype=np.uint8)
     pixels[inside, :3] = np.asarray(image.convert("RGB").crop((left, top, right, bottom)))[inside]
     pixels[inside, 3] = 255
-    return _png(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA))
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), PNG_OPTIONS)[1].tobytes()
 
 
 def overlay(image: Image.Image, mask: BoolMask, box: Box) -> bytes:
-    """An RGB PNG of the picture with the mask tinted and outlined, and the detector's box, for the eye."""
+    """A JPEG of the picture with the mask tinted and outlined, and the detector's box, for the eye."""
     picture = np.asarray(image.convert("RGB")).copy()
     tint = np.asarray(OVERLAY_COLOUR, dtype=np.float32)
     picture[mask] = (picture[mask] * (1 - OVERLAY_OPACITY) + tint * OVERLAY_OPACITY).astype(np.uint8)
@@ -78,9 +82,4 @@ def overlay(image: Image.Image, mask: BoolMask, box: Box) -> bytes:
     cv2.drawContours(picture, outlines, -1, OVERLAY_COLOUR, thickness)
     left, top, right, bottom = (round(edge) for edge in box)
     cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 255, 255), thickness)
-    return _png(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-
-
-def _png(picture: MatLike) -> bytes:
-    """Of (height, width, 3 or 4) pixels in OpenCV's order of channels, blue first."""
-    return cv2.imencode(".png", picture, PNG_OPTIONS)[1].tobytes()
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), JPEG_OPTIONS)[1].tobytes()

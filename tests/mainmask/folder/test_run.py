@@ -97,7 +97,7 @@ def table(out: str = "out") -> list[dict[str, str]]:
 
 def pictures_in(out: str) -> dict[Path, bytes]:
     """What was made of all pictures."""
-    return {path: path.read_bytes() for path in Path(out).rglob("*.png") if path.is_file()}
+    return {path: path.read_bytes() for path in Path(out).rglob("*.[pj][np]g") if path.is_file()}
 
 
 def jobs_of(label: str) -> int:
@@ -147,7 +147,7 @@ def test_results_that_are_gone_or_damaged_are_fetched_again(start: Command) -> N
     shutil.rmtree(Path("out", names[0]))
     Path("out", names[1], "mask.png").unlink()
     Path("out", names[2], "cutout.png").write_bytes(b"cut")
-    Path("out", names[3], "overlay.png").write_bytes(b"0verlay")
+    Path("out", names[3], "overlay.jpg").write_bytes(b"0verlay")
     document = Path("out", names[4], "job.json")
     document.write_bytes(document.read_bytes()[:-40])
 
