@@ -132,8 +132,8 @@ class Coco:
         if not isinstance(document, dict):
             raise ValueError("it is no JSON object with `images`, `annotations` and `categories`")
         names = {found: str(category["name"]) for found, category in _by_id("category", document).items()}
-        if not all(name.strip() for name in names.values()):
-            raise ValueError("one of its categories has no name")
+        if not all(name.strip() and _is_text(name) for name in names.values()):
+            raise ValueError("one of its categories has no name, or one that is no text")
         self._images = _by_id("image", document)
         self._references = document.get("refs")
         self.unannotated = 0
@@ -213,7 +213,7 @@ class Coco:
     def _sample(self, image_id: Any, main_id: Any, labels: list[str], description: str | None) -> Sample:
         main, image = self._truths[main_id], self._images[image_id]
         truths = (self._truths[found] for found in self._of_image[image_id])
-        if description is not None and not isinstance(description, str):
+        if description is not None and not _is_text(description):
             raise ValueError(f"the description of picture {image_id} is no text")
         return Sample(
             path=self._folder / image["file_name"],
@@ -224,6 +224,11 @@ class Coco:
             crowds=tuple(crowd.box for crowd in self._crowds[image_id] if crowd.label == main.label),
             size=(int(image["width"]), int(image["height"])) if {"width", "height"} <= image.keys() else None,
         )
+
+
+def _is_text(value: object) -> bool:
+    """Whether models can read it: JSON can spell halves of characters, which are none."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _by_id(noun: str, document: Mapping[str, Any]) -> dict[Any, Any]:

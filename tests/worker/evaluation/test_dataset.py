@@ -179,13 +179,15 @@ def test_a_broken_annotation_is_named(write: Annotate, change: dict[str, Any], s
         {"images": [{"id": 1}]},
         {"images": [{"id": 1, "file_name": "one.png"}, {"id": 1, "file_name": "two.png"}]},
         {"categories": [{"id": 1, "name": "cat"}, {"id": 1, "name": "sofa"}]},
+        {"images": [{"id": 1, "file_name": "one.png", "description": "half \ud83d"}]},
         {"categories": [{"id": 1, "name": " "}]},
+        {"categories": [{"id": 1, "name": "half \ud83d"}]},
         {"refs": [{"image_id": 1, "ann_id": 1, "sentences": [{"sent": 7}]}]},
         {"refs": [{"image_id": 1, "ann_id": 1}]},
         {"refs": {"image_id": 1}},
         {"refs": [{"image_id": 2, "ann_id": 1, "sentences": [{"sent": "the cat"}]}]},
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_the_rest_of_the_file_is_checked_too(write: Annotate, more: dict[str, Any]) -> None:
     """Before the first question is asked."""
