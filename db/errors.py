@@ -196,6 +196,15 @@ class CheckpointInvalid(MainmaskError):
         super().__init__(f"The checkpoint {source} can't be used: {reason}.")
 
 
+class AnswerNotFinite(MainmaskError):
+    """A model answers with numbers that are none: its weights are spoilt, or half precision is too narrow for it."""
+
+    code = "answer-not-finite"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The model gave {what} that are not finite numbers, and so no answer.")
+
+
 class UnknownProfile(MainmaskError):
     """No model profile has this name."""
 

@@ -280,6 +280,11 @@ class Settings(BaseSettings):
     def _take_empty_for_none(cls, value: object) -> object:
         return value or None
 
+    @field_validator("models_dir", mode="before")
+    @classmethod
+    def _take_empty_for_the_default(cls, value: object) -> object:
+        return value or default_models_dir()
+
     @model_validator(mode="after")
     def _check_candidates(self) -> "Settings":
         if self.candidates_url and not self.candidates_model:

@@ -96,7 +96,7 @@ def runtime() -> Runtime:
     loader = Loader(ModelFolder(config.models_dir), execution(config))
     models = LoadedModels(loader.load, config.maximum_loaded_models)
     lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
-    pipeline = Pipeline.of(config.checkpoints, models.get)
+    pipeline = Pipeline.of(config.checkpoints, models.keep)
     pipeline.warm_up()
     return Runtime(
         pipeline=pipeline,

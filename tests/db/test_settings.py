@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from db.settings import Settings
+from db.settings import Settings, default_models_dir
 from db.states import StageName
 
 
@@ -107,3 +107,9 @@ def test_a_stage_can_have_another_model_than_the_profiles(monkeypatch: pytest.Mo
     chosen = {stage: checkpoint.name for stage, checkpoint in Settings().checkpoints.items()}
     assert chosen[StageName.SEGMENT] == "nielsr/slimsam-77-uniform"
     assert chosen[StageName.DETECT] == "IDEA-Research/grounding-dino-tiny"
+
+
+def test_an_empty_folder_of_models_is_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As container files write what isn't set: models don't end up wherever a command was started."""
+    monkeypatch.setenv("MAINMASK_MODELS_DIR", "")
+    assert Settings().models_dir == default_models_dir()

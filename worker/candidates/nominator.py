@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 MAXIMUM_CANDIDATES = 20
 ARTICLES = ("a ", "an ", "the ")
+TYPEWRITTEN = str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2013", "''\"\"--")
+"""Quotes and hyphens as word processors set them, to those of a keyboard."""
 
 
 class Extractor(Protocol):
@@ -83,8 +85,9 @@ def distinct(labels: Sequence[str]) -> list[str]:
 
 
 def _meaning(label: str) -> str:
-    """What counts of a label: not its case, spaces, articles and the punctuation around it. Empty: it names nothing."""
-    text = unicodedata.normalize("NFKC", label).casefold()
+    """What counts of a label: not its case, spaces, articles, the shape of its quotes and hyphens, nor the punctuation
+    around it. Empty: it names nothing."""
+    text = unicodedata.normalize("NFKC", label).casefold().translate(TYPEWRITTEN)
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     words = " ".join(text.split())
     article = next((article for article in ARTICLES if words.startswith(article)), "")

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import json
 import os
 import sys
@@ -81,12 +82,21 @@ def _evaluate(options: argparse.Namespace, problems: Console) -> None:
     Console().print(table(found))
     if unasked:
         problems.print(f"{len(unasked)} of {len(samples)} questions could not be asked, and are left out.")
+    if dataset.unannotated:
+        problems.print(f"{dataset.unannotated} sentences are about objects that aren't annotated, and are left out.")
     if options.json:
         cards = evaluator.pipeline.cards
-        answer = {**document(found, outcomes, cards), "pictures_without_objects": dataset.skipped, "unasked": unasked}
-        options.json.write_text(json.dumps(answer, indent=2) + "\n")
+        left_out = {
+            "pictures_without_objects": dataset.skipped,
+            "sentences_without_objects": dataset.unannotated,
+            "unasked": unasked,
+        }
+        answer = {**document(found, outcomes, cards), **left_out}
+        _save(options.json, json.dumps(answer, indent=2).encode() + b"\n")
     if options.sheet:
-        sheet(worst(outcomes, options.worst)).save(options.sheet, "PNG")
+        drawn = io.BytesIO()
+        sheet(worst(outcomes, options.worst)).save(drawn, "PNG")
+        _save(options.sheet, drawn.getvalue())
 
 
 def _ask(
@@ -111,6 +121,14 @@ def _check_place(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def _save(path: Path, data: bytes) -> None:
+    """Raise OSError with the path, also for what the system says of an open file: a full disk."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _pipeline(profile: str | None) -> Pipeline:

@@ -6,7 +6,8 @@ Expressions", 2016. Its original files are pickles, which can hold code: here th
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from worker.evaluation.errors import DatasetInvalid
 from worker.evaluation.outlines import mask_of
 from worker.pipeline.results import Box
 
+WRONG = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading a file of any content may raise."""
 MAIN = "main_object"
 """The annotation's field, true or false, that says which is the main object."""
 
@@ -60,6 +63,8 @@ class Dataset:
 
     samples: tuple[Sample, ...]
     skipped: int
+    unannotated: int = 0
+    """How many sentences are about objects that the annotations don't have."""
 
 
 def read_dataset(annotations: Path, images: Path | None = None, references: Path | None = None) -> Dataset:
@@ -70,28 +75,49 @@ def read_dataset(annotations: Path, images: Path | None = None, references: Path
     the names of all that is annotated in it, or the picture's `description`. With `references`, each sentence is one
     instead. Raises `DatasetInvalid`.
     """
-    try:
-        document = json.loads(annotations.read_text())
-        folder = images or _images_beside(annotations)
-        coco = Coco(document, folder)
-        if references is not None:
-            samples = coco.referred(json.loads(references.read_text()))
-        elif "refs" in document:
-            samples = coco.referred(document["refs"])
-        else:
-            samples = coco.main_objects()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DatasetInvalid(annotations, _reason(error)) from error
+    with _refused(annotations):
+        coco = Coco(_json(annotations), images or _images_beside(annotations))
+        samples = coco.questions()
+    if references is not None:
+        with _refused(references):
+            samples = coco.referred(_json(references))
     if not samples:
-        raise DatasetInvalid(annotations, "no object in it is annotated")
-    if not any(sample.path.is_file() for sample in samples):
+        what = "object in it is annotated" if not coco.unannotated else "sentence is about an object that is annotated"
+        raise DatasetInvalid(references or annotations, f"no {what}")
+    if not any(_is_file(sample.path) for sample in samples):
         raise DatasetInvalid(annotations, f"there is no picture {samples[0].path}, nor any of the others")
-    return Dataset(tuple(samples), coco.empty)
+    return Dataset(tuple(samples), coco.empty, coco.unannotated)
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Raise `DatasetInvalid`, which names the file, for whatever is wrong with its content."""
+    try:
+        yield
+    except WRONG as error:
+        raise DatasetInvalid(path, _reason(error)) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, for one
+        return False
 
 
 def _reason(error: Exception) -> str:
-    """A key alone says too little."""
-    return f"it has no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+    """In words: a key alone says too little, and what we raise ourselves says enough."""
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+
+
+def _json(path: Path) -> Any:
+    """The file's content; raises ValueError for one of another form, as RefCOCO's own pickles are, and OSError."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"it is no JSON: {error}") from error
 
 
 def _images_beside(annotations: Path) -> Path:
@@ -102,11 +128,16 @@ def _images_beside(annotations: Path) -> Path:
 class Coco:
     """An annotation file, looked up by ids."""
 
-    def __init__(self, document: Mapping[str, Any], folder: Path) -> None:
-        names = {category["id"]: str(category["name"]) for category in document["categories"]}
-        if not all(name.strip() for name in names.values()):
-            raise ValueError("one of its categories has no name")
-        self._images = {image["id"]: image for image in document["images"]}
+    def __init__(self, document: Any, folder: Path) -> None:
+        if not isinstance(document, dict):
+            raise ValueError("it is no JSON object with `images`, `annotations` and `categories`")
+        names = {found: str(category["name"]) for found, category in _by_id("category", document).items()}
+        if not all(name.strip() and _is_text(name) for name in names.values()):
+            raise ValueError("one of its categories has no name, or one that is no text")
+        self._images = _by_id("image", document)
+        self._references = document.get("refs")
+        self.unannotated = 0
+        """How many of the sentences are about objects that aren't here."""
         self._folder = folder
         self._truths: dict[Any, Truth] = {}
         self._of_image: dict[Any, list[Any]] = {image_id: [] for image_id in self._images}
@@ -115,7 +146,7 @@ class Coco:
         for number, annotation in enumerate(document["annotations"]):
             try:
                 self._add(annotation, names)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except WRONG as error:
                 raise ValueError(
                     f"annotation {number + 1} of {len(document['annotations'])}: {_reason(error)}"
                 ) from error
@@ -123,20 +154,34 @@ class Coco:
     def _add(self, annotation: Mapping[str, Any], names: Mapping[Any, str]) -> None:
         if not annotation.get("segmentation"):
             return
-        truth = _truth(annotation, names[annotation["category_id"]])
+        category, image = annotation["category_id"], annotation["image_id"]
+        if category not in names or image not in self._images:
+            raise ValueError(
+                f"there is no category {category}" if category not in names else f"there is no image {image}"
+            )
+        truth = _truth(annotation, names[category])
         if annotation.get("iscrowd"):
             # It is no object, and may be any number of them.
-            self._crowds[annotation["image_id"]].append(truth)
+            self._crowds[image].append(truth)
         elif truth.box[0] < truth.box[2] and truth.box[1] < truth.box[3]:
-            self._of_image[annotation["image_id"]].append(annotation["id"])
-            self._truths[annotation["id"]] = truth
-            if annotation.get(MAIN):
-                self._main[annotation["image_id"]] = annotation["id"]
+            self._take(annotation["id"], truth, image, is_main=bool(annotation.get(MAIN)))
+
+    def _take(self, own: Any, truth: Truth, image: Any, *, is_main: bool) -> None:
+        if own in self._truths:
+            raise ValueError(f"an earlier one has the id {own}, too")
+        self._truths[own] = truth
+        self._of_image[image].append(own)
+        if is_main:
+            self._main[image] = own
 
     @property
     def empty(self) -> int:
         """How many pictures have no annotated object."""
         return sum(not found for found in self._of_image.values())
+
+    def questions(self) -> list[Sample]:
+        """One for each sentence in the file, or else for each picture."""
+        return self.main_objects() if self._references is None else self.referred(self._references)
 
     def main_objects(self) -> list[Sample]:
         """A question for each picture."""
@@ -149,19 +194,26 @@ class Coco:
             samples.append(self._sample(image_id, main, labels, self._images[image_id].get("description")))
         return samples
 
-    def referred(self, references: list[Mapping[str, Any]]) -> list[Sample]:
-        """A question for each sentence."""
-        return [
-            self._sample(reference["image_id"], reference["ann_id"], [], sentence["sent"])
-            for reference in references
-            for sentence in reference["sentences"]
-            if reference["ann_id"] in self._truths
-        ]
+    def referred(self, references: Any) -> list[Sample]:
+        """A question for each sentence about an object that is annotated; the others are counted."""
+        if not isinstance(references, list):
+            raise ValueError("its references are no list of `image_id`, `ann_id` and `sentences`")
+        samples: list[Sample] = []
+        self.unannotated = 0
+        for reference in references:
+            image, own, sentences = reference["image_id"], reference["ann_id"], reference["sentences"]
+            if own not in self._truths:
+                self.unannotated += len(sentences)
+            elif own not in self._of_image.get(image, ()):
+                raise ValueError(f"object {own} is not on picture {image}")
+            else:
+                samples += [self._sample(image, own, [], sentence["sent"]) for sentence in sentences]
+        return samples
 
     def _sample(self, image_id: Any, main_id: Any, labels: list[str], description: str | None) -> Sample:
         main, image = self._truths[main_id], self._images[image_id]
         truths = (self._truths[found] for found in self._of_image[image_id])
-        if description is not None and not isinstance(description, str):
+        if description is not None and not _is_text(description):
             raise ValueError(f"the description of picture {image_id} is no text")
         return Sample(
             path=self._folder / image["file_name"],
@@ -174,9 +226,26 @@ class Coco:
         )
 
 
+def _is_text(value: object) -> bool:
+    """Whether models can read it: JSON can spell halves of characters, which are none."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _by_id(noun: str, document: Mapping[str, Any]) -> dict[Any, Any]:
+    """The file's images or categories."""
+    found: dict[Any, Any] = {}
+    for one in document["categories" if noun == "category" else f"{noun}s"]:
+        if one["id"] in found:
+            raise ValueError(f"more than one {noun} has the id {one['id']}")
+        found[one["id"]] = one
+    return found
+
+
 def _truth(annotation: Mapping[str, Any], label: str) -> Truth:
     left, top, width, height = map(float, annotation["bbox"])
     area = float(annotation.get("area") or width * height)
-    if not all(map(math.isfinite, (left, top, width, height, area))) or min(width, height) < 0:
+    if not all(map(math.isfinite, (left, top, width, height))) or min(width, height) < 0:
         raise ValueError(f"its box {annotation['bbox']} is none")
+    if not math.isfinite(area):
+        raise ValueError(f"its area {area} is none")
     return Truth(label, (left, top, left + width, top + height), area, annotation["segmentation"])

@@ -103,7 +103,11 @@ def _read(sample: Sample) -> tuple[bytes, Image.Image, NDArray[np.bool_]]:
             raise QuestionInvalid(
                 sample.path, f"it was annotated at {_pixels(sample.size)}, and has {_pixels(image.size)}"
             )
-        return data, image, sample.main.mask(image.height, image.width)
+        mask = sample.main.mask(image.height, image.width)
+        left, top, right, bottom = sample.main.box
+        if not mask.any() or left >= image.width or top >= image.height or right <= 0 or bottom <= 0:
+            raise QuestionInvalid(sample.path, "nothing of its main object's box or mask lies on the picture")
+        return data, image, mask
     except (InvalidImage, ImageTooLarge, ImageOutOfShape) as error:
         raise QuestionInvalid(sample.path, str(error)) from error
     except (OSError, ValueError, TypeError) as error:

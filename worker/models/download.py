@@ -37,14 +37,14 @@ def download(file: PublishedFile, folder: Path, progress: Progress) -> str:
         resumed = part.exists()
         _fetch(file, part, progress)
         digest = _sha256(part)
-        if resumed and not _is_as_published(file, digest):
+        if resumed and _difference(file, part, digest):
             # The beginning may be that of another version: once more, from the start.
             part.unlink()
             _fetch(file, part, progress)
             digest = _sha256(part)
-        if not _is_as_published(file, digest):
+        if difference := _difference(file, part, digest):
             part.unlink()
-            raise NotAsPublished(file.url, f"its SHA-256 begins with {digest[:12]}, not {_expected(file)[:12]}")
+            raise NotAsPublished(file.url, difference)
         part.replace(folder / file.name)
     except OSError as error:
         raise DiskFailed(folder, error.strerror or str(error)) from error
@@ -134,10 +134,23 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _expected(file: PublishedFile) -> str:
-    return file.sha256 or file.sha256_prefix
+def _git_blob(path: Path) -> str:
+    """The name that git gives to this content: the SHA-1 of a header and the content."""
+    name = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            name.update(chunk)
+    return name.hexdigest()
 
 
-def _is_as_published(file: PublishedFile, digest: str) -> bool:
-    """Where nothing is known of it, whatever comes first is trusted, and checked from then on."""
-    return digest.startswith(_expected(file))
+def _difference(file: PublishedFile, path: Path, digest: str) -> str:
+    """What isn't as published, in words; empty if all is.
+
+    Where nothing is known of it, whatever comes first is trusted, and checked from then on.
+    """
+    expected = file.sha256 or file.sha256_prefix
+    if not digest.startswith(expected):
+        return f"its SHA-256 begins with {digest[:12]}, not {expected[:12]}"
+    if file.git_blob and (blob := _git_blob(path)) != file.git_blob:
+        return f"to git its content is {blob[:12]}, not {file.git_blob[:12]}"
+    return ""

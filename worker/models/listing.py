@@ -43,6 +43,8 @@ class PublishedFile:
     size: int | None = None
     sha256: str | None = None
     sha256_prefix: str = ""
+    git_blob: str | None = None
+    """The name that git gives to a file of this content, as the hub tells it of small files."""
 
 
 @dataclass(frozen=True)
@@ -112,4 +114,6 @@ def _published(sibling: RepoSibling, repository: str, commit: str, endpoint: str
         url=hf_hub_url(repository, sibling.rfilename, revision=commit, endpoint=endpoint),
         size=sibling.size,
         sha256=sibling.lfs.sha256 if sibling.lfs else None,
+        # That of a large file names what stands for it in git.
+        git_blob=sibling.blob_id if sibling.lfs is None and _is(sibling.blob_id, COMMIT) else None,
     )

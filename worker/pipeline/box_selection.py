@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
 
+from db.errors import AnswerNotFinite
 from worker.pipeline.results import Box, DetectedBox
 
 NMS_IOU = 0.7
@@ -38,11 +39,16 @@ def select(boxes: torch.Tensor, scores: torch.Tensor, ladder: Sequence[float], m
 
     Args:
         boxes: (n, 4), XYXY in pixels.
-        scores: (n,), 0 to 1. What isn't finite counts as 0.
+        scores: (n,), 0 to 1. A box or score that isn't finite is left out.
         ladder: thresholds, highest first.
         maximum: how many boxes at most, 1 or more; None: all.
+
+    Raises `AnswerNotFinite` where nothing is: that isn't to say that nothing was found.
     """
-    scores = torch.nan_to_num(scores.float(), nan=0.0, posinf=0.0, neginf=0.0)
+    is_finite = scores.isfinite() & boxes.isfinite().all(-1)
+    if len(scores) and not is_finite.any():
+        raise AnswerNotFinite("boxes")
+    boxes, scores = boxes[is_finite], scores[is_finite].float()
     is_box = ((boxes[:, 2:] - boxes[:, :2]) >= SHORTEST_SIDE).all(-1)
     boxes, scores = boxes[is_box].float(), scores[is_box]
     best = float(scores.max()) if len(scores) else 0.0

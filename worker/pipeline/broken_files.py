@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from db.errors import CheckpointInvalid, MainmaskError
+from db.errors import AnswerNotFinite, CheckpointInvalid, MainmaskError
 
 LONGEST_REASON = 300
 """In characters: libraries go on for pages."""
@@ -16,6 +16,8 @@ def broken_files(where: object) -> Iterator[None]:
     """Raise `CheckpointInvalid`, which names that file, folder or model, for all of their errors but lack of memory."""
     try:
         yield
+    except AnswerNotFinite as error:
+        raise CheckpointInvalid(where, str(error)) from error
     except (MainmaskError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from db.errors import AnswerNotFinite
 from worker.pipeline.calibration import Calibration
 from worker.pipeline.results import Candidate, Classification
 
@@ -19,7 +20,11 @@ def choose(labels: Sequence[str], logits: Logits, other_logits: Logits, calibrat
         logits: (n,), CLIP's scaled similarities of the picture and each label.
         other_logits: (m,), those of each of `calibration.others`; empty where there are none.
         calibration: of these models.
+
+    Raises `AnswerNotFinite`: such numbers have no order, and would look like a clear choice.
     """
+    if not np.isfinite([*logits, *other_logits]).all():
+        raise AnswerNotFinite("similarities")
     logits, other_logits = logits / calibration.temperature, other_logits / calibration.temperature
     scores = _softmax(logits)
     fits = [_fit(label, logit, other_logits, calibration) for label, logit in zip(labels, logits, strict=True)]

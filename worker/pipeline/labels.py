@@ -32,12 +32,16 @@ FUNCTION_WORDS = frozenset(
     "not isn't aren't it's he's she's i'm let look please".split()
 )
 LONGEST_NAME = 3  # words
+LONGEST_TITLE = 5  # words
+AFTER_TITLE = frozenset("and for in with without".split())
 MARKUP = re.compile(r"<[^<>]{1,40}>|\b(?:https?://|www\.)\S+")
 NUMBERING = re.compile(r"^\s*(?:fig(?:ure)?|plate|img|image|photo|picture)[ ._-]*[0-9]+\s*[:.)]", re.IGNORECASE)
 LONG_RUN = re.compile(r"(\S{40})")  # the tokenizer's time grows with the square of a run without spaces
 LINES = re.compile(r"[\n\r;|]+")
 OWNER = re.compile("['\u2019]")
 SEPARATORS = str.maketrans(dict.fromkeys("/\u2013\u2014", ", "))  # slash and dashes
+DASH = re.compile(r"(?<=\s)-+(?=\s)")
+ABBREVIATION = re.compile(r"\bw/(o\b)?\s*", re.IGNORECASE)
 ENDS = (".", "!", "?", ":")
 
 
@@ -68,9 +72,10 @@ class LabelExtractor:
         """
         if maximum < 1:
             raise ValueError(f"maximum must be 1 or more, not {maximum}")
-        if is_foreign(description):
+        text = spelled_out(description)
+        if is_foreign(text):
             return []
-        found = list(self._reader.candidates(self._parse(tidy(description))))
+        found = list(self._reader.candidates(self._parse(tidy(text))))
         things = [candidate for candidate in found if candidate.kind is Kind.THING]
         return distinct(things or found, maximum)
 
@@ -87,12 +92,18 @@ def distinct(candidates: list[Candidate], maximum: int) -> list[str]:
     return labels
 
 
+def spelled_out(description: str) -> str:
+    """The description with "w/" and "w/o" in full, whose letters are words in other languages."""
+    return ABBREVIATION.sub(lambda found: "without " if found[1] else "with ", description)
+
+
 def tidy(description: str) -> str:
     """The description as the parser reads it best: without symbols, accents, capitals throughout and bare lists."""
     text = MARKUP.sub(" ", NUMBERING.sub("", description))
     text = unicodedata.normalize("NFKD", text)  # accents apart: WordNet's "cafe" has none
     letters = (character for character in text if not unicodedata.combining(character))
     text = "".join("\n" if is_symbol(character) else character for character in letters).translate(SEPARATORS)
+    text = DASH.sub(",", text)
     text = LONG_RUN.sub(r"\1 ", text.lower() if text.isupper() else text)
     return " ".join(sentence for line in LINES.split(text) for sentence in sentences(line))
 
@@ -108,7 +119,18 @@ def sentences(line: str) -> list[str]:
     if all(is_name(piece) for piece in pieces):
         return [f"the {piece}." for piece in dict.fromkeys(pieces)]
     line = line.strip()
+    if opens_as_title(line):
+        line = f"the {line}"
     return [line if line.endswith(ENDS) else f"{line}."]
+
+
+def opens_as_title(line: str) -> bool:
+    """Whether it begins with a few words with no grammar and goes on, as titles do: "rocking chair for children"."""
+    words = line.lower().split()
+    end = next((place for place, word in enumerate(words) if word in AFTER_TITLE or word[0].isdigit()), 0)
+    title = words[:end]
+    is_plain = all(word.replace("-", "").isalpha() for word in title) and FUNCTION_WORDS.isdisjoint(title)
+    return 0 < end <= LONGEST_TITLE and is_plain and not title[0].endswith("ing")  # "riding bikes in the park"
 
 
 def is_name(piece: str) -> bool:

@@ -83,15 +83,19 @@ def weights_names(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """SHA-256 sums by file name; raises OSError, and `CheckpointInvalid` for a line that is none."""
+    """SHA-256 sums by file name; raises OSError, and `CheckpointInvalid` for a line that is none.
+
+    `sha256sum` marks files that it reads as binary by a star. Where it is run again, the old list is among its files.
+    """
     sums = {}
     # What is no text shows in the line's own error.
     for line in path.read_text(errors="backslashreplace").splitlines():
-        digest, separator, name = line.partition("  ")
+        digest, separator, name = line.replace(" *", "  ", 1).partition("  ")
         # A name is that of a file beside the list: it leads nowhere else.
         if not separator or not SHA256.fullmatch(digest) or Path(name).name != name or "\0" in name:
             raise CheckpointInvalid(path, f"this line is no checksum: {line[:100]!r}")
-        sums[name] = digest
+        if name != SUMS:
+            sums[name] = digest
     return sums
 
 

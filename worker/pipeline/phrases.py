@@ -28,6 +28,10 @@ VESSELS = frozenset(
 )
 SEEN = {Kind.THING, Kind.SCENERY, Kind.BODY}
 DEFINITE = frozenset("the this that these those".split())
+INDEFINITE = frozenset("a an any".split())
+DENIALS = frozenset("no not n't neither nor".split())
+EXCLUSIONS = frozenset("without except excluding".split())
+MERELY = frozenset("just merely only".split())  # after "not" they add to it: "not only a car"
 ENDS = {"DET", "ADP", "PRON", "SCONJ", "AUX"}  # what no noun phrase has between its modifiers
 MOST_MODIFIERS = 6  # words before a head that are looked at
 LONGEST_TERM = 3  # words, as in the vocabulary
@@ -80,7 +84,9 @@ class PhraseReader:
             term = " ".join([*words[-size:], noun])
             if self._vocabulary.is_physical(term):  # "hot dog", "traffic light"
                 return " ".join([*self._telling(before[:-size]), term]), self._vocabulary.kind(term)
-        return " ".join(dict.fromkeys([*self._telling(before), noun])), self._kind(head, noun)
+        is_set = noun == "set" and bool(before) and before[-1].pos_ in NOUNS  # "tea set"; not "a set of keys"
+        kind = Kind.THING if is_set else self._kind(head, noun)
+        return " ".join(dict.fromkeys([*self._telling(before), noun])), kind
 
     def _kind(self, head: "Token", noun: str) -> Kind:
         """What the noun names. An unknown one is a thing, unless it looks like a name or like no English."""
@@ -141,14 +147,31 @@ def is_denied(head: "Token") -> bool:
     before = head.head
     if head.dep_ == "conj" and before.pos_ in NOUNS and all(word.lower_ != "but" for word in before.children):
         return is_denied(before)
-    return any(word.lower_ in {"no", "not"} for word in head.lefts) or before.lower_ == "without"
+    if before.lower_ in EXCLUSIONS:
+        return before.head.lower_ != "nothing"  # "nothing except a chair"
+    start = head.left_edge.i
+    said = [*head.lefts, *head.doc[max(0, start - 1) : start]]  # "a cat (not a dog)" ties "not" to the cat
+    return any(map(is_denial, said)) or is_of_denied_verb(head)
+
+
+def is_denial(word: "Token") -> bool:
+    """Whether it says that what follows isn't there; not in "not only a car"."""
+    return word.lower_ in DENIALS and word.nbor(1).lower_ not in MERELY
+
+
+def is_of_denied_verb(head: "Token") -> bool:
+    """Whether it isn't done to any such thing: "isn't wearing a hat"; "I don't know this bird" shows one, though."""
+    is_any = any(word.lower_ in INDEFINITE for word in head.lefts)
+    return head.dep_ in {"attr", "dobj"} and is_any and any(map(is_denial, head.head.children))
 
 
 def modifiers(head: "Token") -> list["Token"]:
     """The words of the head's phrase before it, without its determiner, its owner ("the girl's") and commas."""
     words: list[Token] = []
+    # What was taken for the last noun of the phrase, and isn't one, governs the words before it.
+    governor = head.head if head.dep_ == "compound" and head.head.pos_ == "VERB" else head
     for word in reversed(head.doc[max(0, head.i - MOST_MODIFIERS) : head.i]):
-        is_outside = word.i < head.left_edge.i and head.tag_.startswith("N")
+        is_outside = word.i < governor.left_edge.i and head.tag_.startswith("N")
         if is_outside or word.pos_ in ENDS or word.dep_ == "case" or is_head(word):
             break
         words.append(word)

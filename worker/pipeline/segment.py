@@ -9,12 +9,19 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
 
+from db.errors import AnswerNotFinite
 from worker.pipeline.encoding import Encode
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
 
 STABILITY_OFFSET = 1.0
 """In logits: segment_anything's own default."""
+
+
+def check_finite(logits: torch.Tensor, predicted_ious: torch.Tensor) -> None:
+    """Raise `AnswerNotFinite` where they hold a number that is none: it would pass for a pixel beside the object."""
+    if not (logits.isfinite().all() and predicted_ious.isfinite().all()):
+        raise AnswerNotFinite("masks")
 
 
 class Segmenter:
@@ -33,7 +40,7 @@ class Segmenter:
         """One mask for each XYXY pixel box of an RGB picture; the picture is encoded once for all of them.
 
         Boxes that don't fit into the device's memory together are cut out in halves; raises `OutOfMemory` when one
-        alone doesn't.
+        alone doesn't, and `AnswerNotFinite`.
         """
         if not boxes:
             return []
@@ -68,6 +75,7 @@ class Segmenter:
             multimask_output=False,
             return_logits=True,
         )
+        check_finite(logits, predicted_ious)
         stabilities = calculate_stability_score(logits, self._model.mask_threshold, STABILITY_OFFSET)
         masks = (logits > self._model.mask_threshold)[:, 0].cpu().numpy()
         return [

@@ -1,6 +1,7 @@
 """Stage 1 with SigLIP 2 in CLIP's place: each label's similarity stands for itself, by a sigmoid."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
 from worker.pipeline.classify import TEMPLATES, Classifier
 from worker.pipeline.encoding import Encode
-from worker.pipeline.hugging_face import pooled
+from worker.pipeline.hugging_face import plain_tokens, pooled
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Classification
@@ -39,7 +40,8 @@ class SiglipClassifier(Classifier):
         """
         probabilities = self.probabilities(image, labels)
         # The softmax of logarithms gives the shares.
-        return choose(labels, probabilities.log().cpu().numpy(), np.empty(0), UNCALIBRATED)
+        chosen = choose(labels, probabilities.log().cpu().numpy(), np.empty(0), UNCALIBRATED)
+        return replace(chosen, cut=tuple(filter(self._is_cut, labels)))
 
     @torch.inference_mode()
     def probabilities(self, image: Image.Image, labels: Sequence[str]) -> torch.Tensor:
@@ -49,6 +51,12 @@ class SiglipClassifier(Classifier):
         # In double precision: far from the picture all are next to nothing, and still have an order.
         probabilities: torch.Tensor = logits.double().flatten().sigmoid()
         return probabilities
+
+    def _is_cut(self, label: str) -> bool:
+        """Whether it reads only the beginning of the label in any prompt."""
+        tokenizer = self._processor.tokenizer
+        room = TEXT_TOKENS - tokenizer.num_special_tokens_to_add()
+        return any(len(plain_tokens(tokenizer, prompt)) > room for prompt in _prompts(label))
 
     def _image_features(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
@@ -62,20 +70,24 @@ class SiglipClassifier(Classifier):
 
     def _text_features(self, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n, d), unit length: the mean over the templates of the unit features."""
-        # The training texts were in lower case.
-        prompts = [template.format(label).lower() for label in labels for template in TEMPLATES]
-        inputs = self._processor(
-            text=prompts,
+        inputs = self._processor.tokenizer(
+            [prompt for label in labels for prompt in _prompts(label)],
             padding="max_length",
             padding_side="right",  # its tokenizer is Gemma's, which pads at the left unless it is told otherwise
             max_length=TEXT_TOKENS,
             truncation=True,
+            split_special_tokens=True,
             return_tensors="pt",
         )
         # Without a mask: in training it looked at the padding, too.
         tokens = inputs["input_ids"].to(self._siglip.device)
         features = _unit(pooled(self._siglip.get_text_features(input_ids=tokens)))
         return _unit(features.reshape(len(labels), len(TEMPLATES), -1).mean(1))
+
+
+def _prompts(label: str) -> list[str]:
+    """In lower case, as the training texts were."""
+    return [template.format(label).lower() for template in TEMPLATES]
 
 
 def _unit(features: torch.Tensor) -> torch.Tensor:

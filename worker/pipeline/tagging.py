@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # spaCy imports torch where it finds it
 
 NOUNS = {"NOUN", "PROPN"}
 OPENERS = {"DET", "NUM"}
+BARE = {"VB", "VBP"}  # spaCy's tags of verbs without an ending
 INNER = {"ADJ", "ADV", "VERB"}  # what may stand between a determiner and its noun
 
 
@@ -29,7 +30,7 @@ def true_class(token: "Token", vocabulary: Vocabulary) -> str:
         return "ADJ"
     if token.pos_ in NOUNS and is_never_noun(token, vocabulary):
         return "X"
-    if is_never_adjective(token, vocabulary):
+    if is_always_noun(token, vocabulary) or is_other_noun(token, vocabulary):
         return "NOUN"
     return class_after(token.nbor(-1), token, vocabulary) if token.i else token.pos_
 
@@ -38,7 +39,8 @@ def class_after(before: "Token", token: "Token", vocabulary: Vocabulary) -> str:
     """The token's word class, as the word before it tells."""
     if is_end_of_term(before, token, vocabulary):
         return "NOUN"
-    if is_thing(before, vocabulary) and (is_doing(token, vocabulary) or is_done_by_one(token, vocabulary)):
+    acts = (is_doing, is_done_by_one, is_done_by_several)
+    if is_thing(before, vocabulary) and any(is_act(before, token, vocabulary) for is_act in acts):
         return "VERB"
     return "X" if is_thing(before, vocabulary) and is_its_name(before, token, vocabulary) else token.pos_
 
@@ -54,10 +56,18 @@ def is_never_noun(token: "Token", vocabulary: Vocabulary) -> bool:
     return is_function_word or len(token) == 1 or not token.lower_[0].isalpha()
 
 
-def is_never_adjective(token: "Token", vocabulary: Vocabulary) -> bool:
-    """Whether an adjective or adverb can't be one: "hydrant" in "a fire hydrant on the street"."""
+def is_always_noun(token: "Token", vocabulary: Vocabulary) -> bool:
+    """Whether another word can't be one: "hydrant" in "a fire hydrant on the street", "skillet" in "iron skillet"."""
     noun = vocabulary.singular(token.lower_)
-    return token.pos_ in {"ADJ", "ADV"} and vocabulary.is_physical(noun) and vocabulary.is_noun_only(noun)
+    is_other = token.pos_ in {"ADJ", "ADV"} or token.tag_ in BARE
+    return is_other and vocabulary.is_physical(noun) and vocabulary.is_noun_only(noun)
+
+
+def is_other_noun(token: "Token", vocabulary: Vocabulary) -> bool:
+    """Whether a bare verb is the second of two things: "fork" in "knife and fork on a napkin"."""
+    if token.tag_ not in BARE or token.i < 2 or token.nbor(-1).lower_ not in {"and", "or"}:
+        return False
+    return is_thing(token.nbor(-2), vocabulary) and vocabulary.kind(token.lower_) is Kind.THING
 
 
 def is_end_of_term(before: "Token", token: "Token", vocabulary: Vocabulary) -> bool:
@@ -73,16 +83,31 @@ def is_start_of_term(token: "Token", vocabulary: Vocabulary) -> bool:
     return is_pair and vocabulary.is_physical(f"{token.lower_} {vocabulary.singular(after.lower_)}")
 
 
-def is_doing(token: "Token", vocabulary: Vocabulary) -> bool:
-    """Whether a noun after a thing says what the thing does: "a zebra grazing"."""
+def is_doing(_: "Token", token: "Token", vocabulary: Vocabulary) -> bool:
+    """Whether a noun after a thing says what the thing does: "a zebra grazing"; not "an oak dining table"."""
+    if is_start_of_term(token, vocabulary):
+        return False
     return token.pos_ in NOUNS and token.lower_.endswith("ing") and vocabulary.kind(token.lower_) is Kind.ABSTRACT
 
 
-def is_done_by_one(token: "Token", vocabulary: Vocabulary) -> bool:
+def is_done_by_one(before: "Token", token: "Token", vocabulary: Vocabulary) -> bool:
     """Whether a plural after a thing says what one of them does: "a lizard basks"; no plural follows "a"."""
-    is_of_one = any(word.lower_ in {"a", "an"} for word in token.lefts)
+    is_of_one = any(word.lower_ in {"a", "an"} for word in [*token.lefts, *before.lefts])
     is_verb_too = not vocabulary.is_noun_only(token.lemma_)
     return token.tag_ == "NNS" and is_of_one and is_verb_too
+
+
+def is_done_by_several(before: "Token", token: "Token", vocabulary: Vocabulary) -> bool:
+    """Whether a noun after things that "and" joins says what they do: "a fork and a spoon lie on a plate"."""
+    is_joined = token.dep_ == "conj" and before.head == token
+    is_verb_too = vocabulary.kind(token.lower_) is Kind.ABSTRACT and not vocabulary.is_noun_only(token.lower_)
+    return (
+        is_joined
+        and is_verb_too
+        and token.tag_ == "NN"
+        and token.i + 1 < len(token.doc)
+        and token.nbor(1).pos_ == "ADP"
+    )
 
 
 def is_its_name(before: "Token", token: "Token", vocabulary: Vocabulary) -> bool:

@@ -14,7 +14,7 @@ from transformers import SamHQModel, SamImageProcessor, SamModel
 
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
-from worker.pipeline.segment import STABILITY_OFFSET, Segmenter
+from worker.pipeline.segment import STABILITY_OFFSET, Segmenter, check_finite
 
 MASK_THRESHOLD = 0.0
 """In logits: the original's own."""
@@ -53,7 +53,7 @@ class TransformersSegmenter(Segmenter):
     def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
         """One mask for each XYXY pixel box of an RGB picture; the picture is encoded once for all of them.
 
-        Raises `OutOfMemory` when the boxes don't fit into the device's memory.
+        Raises `OutOfMemory` when the boxes don't fit into the device's memory, and `AnswerNotFinite`.
         """
         return self._decode(self._encode(image), boxes) if boxes else []
 
@@ -72,6 +72,7 @@ class TransformersSegmenter(Segmenter):
         prompts = self._resize.apply_boxes_torch(prompts, picture.size)
         outputs = self._sam(**picture.embeddings, input_boxes=prompts[None], multimask_output=False)
         logits = self._to_picture(outputs.pred_masks[0].float(), picture)
+        check_finite(logits, outputs.iou_scores)
         stabilities = calculate_stability_score(logits, MASK_THRESHOLD, STABILITY_OFFSET)
         masks = (logits > MASK_THRESHOLD)[:, 0].cpu().numpy()
         return [

@@ -1,6 +1,7 @@
 """What English nouns and adjectives tell about pictures: WordNet's word classes, and plurals turned to singulars."""
 
 import gzip
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +20,7 @@ IRREGULAR = {
 # Endings of plurals and what stands in the singular, the likeliest first: the first one that makes a known noun counts.
 ENDINGS = [("men", "man"), ("women", "woman"), ("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe")]
 SHORTEST_PLURAL = 4  # gas, bus
+LACKING = re.compile("(.{3,})less")  # no "bless"
 
 
 class Kind(StrEnum):
@@ -46,8 +48,9 @@ class Vocabulary:
             self._classes[lemma] = classes
 
     def kind(self, noun: str) -> Kind:
-        """What a singular noun, of one word or several, names."""
-        classes = self._classes.get(noun, "?")
+        """What a singular noun, of one word or several, names. Hyphens may be the writer's own: "mid-air"."""
+        spellings = (noun, noun.replace("-", ""), noun.replace("-", " "))
+        classes = next((self._classes[spelling] for spelling in spellings if spelling in self._classes), "?")
         return Kind.NO_NOUN if classes[0] in "vx" else Kind(classes[0])
 
     def is_noun_only(self, word: str) -> bool:
@@ -61,17 +64,20 @@ class Vocabulary:
     def is_visual(self, adjective: str) -> bool:
         """Whether a look at the object alone confirms the adjective: colour, material, pattern, shape, size, state.
 
-        A word with hyphens is visual, too, if it names a thing or a body's part, or if it is unknown as a whole and
-        has a visual part: "double-decker", "three-legged", "green-striped".
+        So does one of a thing that isn't there: "wireless", "sleeveless". A word with hyphens is visual, too, if it
+        names a thing or a body's part, or if it is unknown as a whole and has a visual part or a thing that something
+        was done with: "double-decker", "three-legged", "green-striped", "snow-covered".
         """
         classes = self._classes.get(adjective, "?")
         if "v" in classes or "-" not in adjective:
-            return "v" in classes
+            lacking = LACKING.fullmatch(adjective)
+            return "v" in classes or (lacking is not None and self.kind(lacking[1]) is Kind.THING)
         *parts, last = adjective.split("-")
         has_part = last.endswith("ed") and any(self.kind(part) is Kind.BODY for part in (last[:-2], last[:-3]))
         if has_part or self.is_physical(adjective) or classes != "?":
             return has_part or self.is_physical(adjective)
-        return any(self.is_visual(part) for part in [*parts, last])
+        is_done_with_thing = last.endswith("ed") and self.is_physical(parts[-1])
+        return is_done_with_thing or any(self.is_visual(part) for part in [*parts, last])
 
     def singular(self, noun: str) -> str:
         """The singular of a noun if it is a plural and its singular names something that can be seen, else the noun.

@@ -47,14 +47,14 @@ CORRECTIONS = {
     "coin diamond diploma emerald fig gift goal icicle iron leaflet letter log logo maize medal microwave money "
     "newspaper notepad packet paper passport pearl phone_booth plank postbox postcard present pyramid racket "
     "receipt record ruby skull stamp straw tag telephone_booth ticket tissue vacuum windsock",
-    "s": "school fire flame wave splash hole stage dot polka_dot",
+    "s": "school garage harbour fire flame wave splash hole stage dot polka_dot",
     # No picture's subject can be named by words that only say where, how much or what colour, or that it's a thing.
     "a": "anybody anyone everybody everyone nobody somebody someone anything everything nothing something one own "
     "thing object item entity stuff whole part piece bit unit matter substance material artifact location place area "
     "region spot point position side front back rear top bottom middle center centre end edge corner left right "
     "inside outside surface distance view scene background foreground setting way space range line row step lot "
-    "number pair group set kind type sort pattern reflection shot work world nature help use red white black blue "
-    "green yellow brown pink purple gray grey",
+    "number pair group set kind type sort pattern reflection shot work world nature help use subject input output "
+    "red white black blue green yellow brown pink purple gray grey",
 }
 CORRECTED = {lemma: kind for kind, lemmas in CORRECTIONS.items() for lemma in lemmas.split()}
 # A look at the object alone confirms an adjective that WordNet ties to one of these attributes, or lists as similar to

@@ -31,6 +31,15 @@ LABEL_SETS: list[tuple[list[str], list[str]]] = [
     (["cafe\u0301", "caf\u00e9"], ["cafe\u0301"]),
     (["c\u200bat", "cat"], ["c\u200bat"]),
     (["dog", "cat", "dog", "cat", "cow"], ["dog", "cat", "cow"]),
+    (["dog\u2019s bowl", "dog's bowl"], ["dog\u2019s bowl"]),
+    (["e-bike", "e\u2011bike", "e\u2013bike"], ["e-bike"]),
+    (["jack o' lantern", "jack o\u2019lantern"], ["jack o' lantern", "jack o\u2019lantern"]),
+    (["\u201ccat\u201d", "_cat_", "*cat*", "#cat", "cat,", "¿cat?"], ["\u201ccat\u201d"]),
+    (["\ufb01sh", "fish"], ["\ufb01sh"]),
+    (["cat\u00a0food", "cat food"], ["cat\u00a0food"]),
+    (["קרש", "קרש\u200e", "\u200fקרש"], ["קרש"]),
+    (["the", "The "], ["the"]),
+    (["cat"] * 200, ["cat"]),
     # Alike, but not the same
     (["cat", "cats"], ["cat", "cats"]),
     (["bus", "red bus"], ["bus", "red bus"]),
@@ -45,6 +54,9 @@ LABEL_SETS: list[tuple[list[str], list[str]]] = [
     (["cat", "dog (cat)"], ["cat", "dog (cat)"]),
     (["C++ book", "C book"], ["C++ book", "C book"]),
     (["vitamin a", "vitamin"], ["vitamin a", "vitamin"]),
+    (["null", "None", "0", "00"], ["null", "None", "0", "00"]),
+    (["🍎", "🍏"], ["🍎", "🍏"]),
+    (["cat", "c\u0430t"], ["cat", "c\u0430t"]),  # the second one's "a" is Cyrillic
     # Punctuation inside
     (["St. Bernard", "Yorkshire terrier"], ["St. Bernard", "Yorkshire terrier"]),
     (["what is this? a cat", "dog"], ["what is this? a cat", "dog"]),

@@ -94,6 +94,36 @@ def test_each_sentence_is_a_question(write: Annotate, beside: bool, tmp_path: Pa
     assert {sample.main.box for sample in found} == {(75, 10, 85, 20)}
 
 
+def test_sentences_about_what_is_not_annotated_are_counted(write: Annotate, tmp_path: Path) -> None:
+    """As where only a part of RefCOCO's pictures was taken; and where none is left, that is said of their file."""
+    refs = tmp_path / "refs.json"
+    references = [{"image_id": 1, "ann_id": own, "sentences": [{"sent": "cat"}] * own} for own in (1, 3)]
+    refs.write_text(json.dumps(references))
+    dataset = read_dataset(write(annotation(1, 1, 0, 10)), references=refs)
+    assert (len(dataset.samples), dataset.unannotated) == (1, 3)
+    with pytest.raises(DatasetInvalid, match=r"refs\.json can't be used: no sentence is about an object"):
+        read_dataset(write(annotation(2, 1, 0, 10)), references=refs)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x02]q\x00.", b"", b"7", b"[7]"], ids=["pickle", "empty", "number", "numbers"]
+)
+def test_what_is_wrong_with_the_sentences_is_said_of_their_file(
+    write: Annotate, tmp_path: Path, content: bytes
+) -> None:
+    """The annotations are as they should be."""
+    (tmp_path / "refs.p").write_bytes(content)
+    with pytest.raises(DatasetInvalid, match=r"refs\.p can't be used"):
+        read_dataset(write(annotation(1, 1, 0, 10)), references=tmp_path / "refs.p")
+
+
+def test_a_name_that_no_file_can_have_is_no_picture(write: Annotate) -> None:
+    """The other pictures are there; it is its own question's trouble."""
+    images = [{"id": 1, "file_name": "x" * 5000}, {"id": 2, "file_name": "two.png"}]
+    annotations = [annotation(1, 1, 0, 10), annotation(2, 1, 0, 10, image_id=2)]
+    assert len(read_dataset(write(*annotations, images=images)).samples) == 2
+
+
 def test_masks_are_polygons_or_codes(write: Annotate) -> None:
     """COCO's three forms give the same pixels."""
     pixels = np.zeros((60, 100), np.uint8, order="F")
@@ -121,8 +151,9 @@ def test_what_encloses_nothing_is_no_object(write: Annotate, change: dict[str, A
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown picture": ({"image_id": 9}, "annotation 2 of 2: it has no 9"),
-    "unknown category": ({"category_id": 9}, "annotation 2 of 2: it has no 9"),
+    "unknown picture": ({"image_id": 9}, "annotation 2 of 2: there is no image 9"),
+    "unknown category": ({"category_id": 9}, "annotation 2 of 2: there is no category 9"),
+    "another's id": ({"id": 1}, "annotation 2 of 2: an earlier one has the id 1, too"),
     "short box": ({"bbox": [1, 2]}, "annotation 2 of 2"),
     "negative box": ({"bbox": [1, 2, -3, 4]}, "annotation 2 of 2: .*is none"),
     "box of nothing": ({"bbox": [float("nan")] * 4}, "annotation 2 of 2: .*is none"),
@@ -144,13 +175,19 @@ def test_a_broken_annotation_is_named(write: Annotate, change: dict[str, Any], s
     [
         {"images": [{"id": 1, "file_name": "one.png", "description": 7}]},
         {"images": [{"id": 1, "file_name": "one.png", "width": "wide", "height": 60}]},
+        {"images": [{"id": 1, "file_name": "one.png", "width": float("inf"), "height": 60}]},
         {"images": [{"id": 1}]},
+        {"images": [{"id": 1, "file_name": "one.png"}, {"id": 1, "file_name": "two.png"}]},
+        {"categories": [{"id": 1, "name": "cat"}, {"id": 1, "name": "sofa"}]},
+        {"images": [{"id": 1, "file_name": "one.png", "description": "half \ud83d"}]},
         {"categories": [{"id": 1, "name": " "}]},
+        {"categories": [{"id": 1, "name": "half \ud83d"}]},
         {"refs": [{"image_id": 1, "ann_id": 1, "sentences": [{"sent": 7}]}]},
         {"refs": [{"image_id": 1, "ann_id": 1}]},
         {"refs": {"image_id": 1}},
+        {"refs": [{"image_id": 2, "ann_id": 1, "sentences": [{"sent": "the cat"}]}]},
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_the_rest_of_the_file_is_checked_too(write: Annotate, more: dict[str, Any]) -> None:
     """Before the first question is asked."""

@@ -103,7 +103,19 @@ def spoil(_: Path, annotation: dict[str, Any]) -> None:
     annotation["segmentation"]["counts"] = "P2"
 
 
+def empty(_: Path, annotation: dict[str, Any]) -> None:
+    """An outline of nothing."""
+    annotation["segmentation"] = {"size": [240, 320], "counts": [240 * 320]}
+
+
+def move(_: Path, annotation: dict[str, Any]) -> None:
+    """A box measured on a larger copy of the picture."""
+    annotation["bbox"] = [2000, 1500, 300, 300]
+
+
 SPOILED = {
+    "an empty outline": (empty, "nothing of its main object's box or mask"),
+    "a box elsewhere": (move, "nothing of its main object's box or mask"),
     "a picture cut off": (cut_off, "can't be read"),
     "no picture": (remove, "No such file"),
     "another size": (turn, "annotated at 320 x 240 pixels, and has 240 x 320"),
@@ -166,6 +178,7 @@ WRONG = {
     "no models": (["{annotations}", "--profile=base"], 1, "mainmask models pull"),
     "nowhere to write": (["{annotations}", "--sheet=no/such/folder.png"], 2, "No such file"),
     "a folder to write to": (["{annotations}", "--json=/tmp"], 2, "Is a directory"),
+    "a full disk": (["{annotations}", "--limit=1", "--json=/dev/full"], 2, "/dev/full: No space left on device"),
     "and that first": (["nothing.json", "--json=/tmp"], 2, "Is a directory"),
 }
 

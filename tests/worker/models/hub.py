@@ -37,7 +37,7 @@ class Hub:
     def listing(self, repository: str) -> bytes:
         """As of the hub's API, with sizes, and checksums of what it stores apart from git."""
         siblings = [
-            {"rfilename": name, "size": len(data), "blobId": "0" * 40, **_lfs(name, data)}
+            {"rfilename": name, "size": len(data), "blobId": _git_blob(data), **_lfs(name, data)}
             for name, data in self.repositories[repository].items()
         ]
         return json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
@@ -49,6 +49,10 @@ class Hub:
             if name != path:
                 return files.get(name)
         return self.files.get(path)
+
+
+def _git_blob(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _lfs(name: str, data: bytes) -> dict[str, object]:

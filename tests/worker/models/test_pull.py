@@ -187,6 +187,22 @@ def test_other_bytes_than_the_hub_says_are_thrown_away(folder: ModelFolder, hub:
     assert not list(folder.of(slim).glob("model*"))
 
 
+def test_small_files_are_compared_too(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
+    """The hub tells no SHA-256 of those that lie in git, but what git calls them: also the first pull is checked."""
+    listing = hub.listing(SLIM)
+    hub.repositories[SLIM]["config.json"] = hub.repositories[SLIM]["config.json"].replace(b"32", b"33", 1)
+    hub.lists = listing
+    with pytest.raises(NotAsPublished, match="to git its content is"):
+        pull(folder, hub, slim)
+    assert not list(folder.of(slim).glob("config*"))
+
+
+def test_git_calls_contents_by_these_names(tmp_path: Path) -> None:
+    """As `git hash-object` does."""
+    (tmp_path / "file").write_bytes(b"hello\n")
+    assert download._git_blob(tmp_path / "file") == "ce013625030ba8dba906f756967f9e9ca394464a"
+
+
 def test_a_damaged_file_is_fetched_again_and_no_other(folder: ModelFolder, hub: Hub, slim: Checkpoint) -> None:
     """From the commit that was pulled first."""
     pull(folder, hub, slim)

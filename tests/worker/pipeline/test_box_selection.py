@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import box_iou
 
+from db.errors import AnswerNotFinite
 from worker.pipeline.box_selection import NMS_IOU, select, to_pixels
 
 LADDER = (0.5, 0.35, 0.25)
@@ -49,6 +50,13 @@ def test_numbers_gone_wrong_are_no_boxes(score: float) -> None:
     """Half precision can overflow: such a box is none, and the others stand."""
     selection = select(APART, torch.tensor([score, 0.6, 0.1]), LADDER, 10)
     assert [box.box for box in selection.boxes] == [(20, 0, 30, 10)]
+
+
+@pytest.mark.parametrize(("boxes", "scores"), [(APART, [math.nan] * 3), (APART * math.nan, [0.9, 0.6, 0.1])])
+def test_nothing_but_numbers_gone_wrong_is_no_answer(boxes: torch.Tensor, scores: list[float]) -> None:
+    """A detector whose weights are spoilt hasn't looked: nobody is told that the thing isn't there."""
+    with pytest.raises(AnswerNotFinite):
+        select(boxes, torch.tensor(scores), LADDER, 10)
 
 
 def test_boxes_outside_the_picture_are_not_taken() -> None:

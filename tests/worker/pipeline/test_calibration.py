@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.catalog import TINY_LADDER
-from db.errors import CheckpointInvalid
+from db.errors import AnswerNotFinite, CheckpointInvalid
 from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, log_odds, read_calibration, share_of
 from worker.pipeline.checkpoints import CALIBRATION
 from worker.pipeline.choosing import choose
@@ -146,3 +146,13 @@ def test_any_logits_give_probabilities(logits: list[float], temperature: float) 
     assert sum(scores) == pytest.approx(1)
     assert scores == sorted(scores, reverse=True)
     assert all(candidate.fit is not None and 0 <= candidate.fit <= 1 for candidate in ranking.candidates)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("others", [False, True])
+def test_numbers_gone_wrong_are_no_choice(bad: float, others: bool) -> None:
+    """They have no order, and no margin that would be too small: the choice would look clear."""
+    logits, other_logits = ([1.0, 2.0], [0.0, bad, 1.0]) if others else ([1.0, bad], [])
+    calibration = Calibration(others=OTHERS if others else ())
+    with pytest.raises(AnswerNotFinite):
+        choose(["cat", "bus"], np.array(logits), np.array(other_logits), calibration)

@@ -12,7 +12,7 @@ from worker.pipeline.checkpoints import LoadedModel
 from worker.pipeline.loaded_models import LoadedModels
 from worker.pipeline.results import ModelCard
 
-FIRST, SECOND, THIRD = list(CHECKPOINTS.values())[:3]
+FIRST, SECOND, THIRD, FOURTH = list(CHECKPOINTS.values())[:4]
 
 
 class FakeLoader:
@@ -61,6 +61,28 @@ def test_the_least_used_makes_room() -> None:
     for checkpoint in (FIRST, SECOND, FIRST, THIRD, FIRST, SECOND):
         models.get(checkpoint)
     assert loader.loaded == [FIRST.name, SECOND.name, THIRD.name, SECOND.name]
+
+
+def test_what_is_kept_never_makes_room() -> None:
+    """A worker holds on to its own models: were they let go of here, more would lie in its memory than are counted."""
+    loader = FakeLoader()
+    models = LoadedModels(loader, maximum=3)
+    for checkpoint in (FIRST, SECOND):
+        models.keep(checkpoint)
+    for checkpoint in (THIRD, FOURTH, FIRST, SECOND, THIRD):
+        models.get(checkpoint)
+    assert loader.loaded == [FIRST.name, SECOND.name, THIRD.name, FOURTH.name, THIRD.name]
+
+
+def test_there_is_room_for_one_besides_those_that_are_kept() -> None:
+    """A model that jobs ask for is not loaded for each of them."""
+    loader = FakeLoader()
+    models = LoadedModels(loader, maximum=2)
+    for checkpoint in (FIRST, SECOND):
+        models.keep(checkpoint)
+    for _ in range(3):
+        models.get(THIRD)
+    assert loader.loaded == [FIRST.name, SECOND.name, THIRD.name]
 
 
 def test_what_failed_is_tried_again() -> None:

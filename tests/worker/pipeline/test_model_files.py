@@ -1,5 +1,6 @@
 """Folders of checkpoints that somebody else has been in."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,13 @@ def test_a_file_that_was_not_pulled_is_refused(models: ModelFolder, slim: Checkp
     (models.of(slim) / name).write_text("{}")
     with pytest.raises(CheckpointInvalid, match=f"{name} is none of its files"):
         models.find(slim)
+
+
+def test_a_list_made_by_hand_is_read(models: ModelFolder, slim: Checkpoint) -> None:
+    """As `sha256sum * > SHA256SUMS` writes it: with stars on some systems, and with the old list where there is one."""
+    path = models.of(slim) / "SHA256SUMS"
+    path.write_text(path.read_text().replace("  ", " *") + f"{hashlib.sha256().hexdigest()} *SHA256SUMS\n")
+    assert models.find(slim).weights.name == "model.safetensors"
 
 
 @pytest.mark.parametrize("name", ["REVISION", "config.json.part", ".gitattributes"])

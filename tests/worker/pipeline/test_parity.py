@@ -125,18 +125,25 @@ def check_boxes(ours: Sequence[DetectedBox], theirs: torch.Tensor, scores: torch
     assert max(box.score for box in ours) == pytest.approx(float(scores[is_inside].max()), abs=1e-4)
 
 
-@pytest.mark.parametrize("small", SIZES)
+@pytest.mark.parametrize(
+    ("small", "label"),
+    [
+        pytest.param(True, "snowboard", id="small"),
+        pytest.param(True, "red double-decker bus", id="small, of several words"),
+        pytest.param(False, "snowboard", id="published", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     "name", ["IDEA-Research/grounding-dino-tiny", "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"]
 )
 def test_boxes_are_those_of_transformers_post_processing(
-    name: str, small: bool, tmp_path: Path, sample: Image.Image
+    name: str, small: bool, label: str, tmp_path: Path, sample: Image.Image
 ) -> None:
-    """Of one word, whose best token is the label's own: in the same pixels, with the same scores."""
+    """Of a label whose best token is its own: in the same pixels, with the same scores."""
     detector = published(name, tmp_path, small=small)
     (folder,) = tmp_path.iterdir()
     original = ARCHITECTURES[name].model.from_pretrained(folder).eval()
-    inputs = detector._processor(images=sample, text="snowboard.", return_tensors="pt")
+    inputs = detector._processor(images=sample, text=f"{label}.", return_tensors="pt")
     with torch.inference_mode():
         outputs = original(**inputs)
         # Its score of a box looks at the stop and the special tokens, too: here they are made to say nothing.
@@ -144,15 +151,23 @@ def test_boxes_are_those_of_transformers_post_processing(
     (answer,) = detector._processor.post_process_grounded_object_detection(
         outputs, inputs["input_ids"], threshold=0.0, text_threshold=0.0, target_sizes=[(sample.height, sample.width)]
     )
-    found = detector.detect(sample, "snowboard", every_instance=True, threshold=1e-12).boxes
+    found = detector.detect(sample, label, every_instance=True, threshold=1e-12).boxes
     check_boxes(found, clip_boxes_to_image(answer["boxes"], (sample.height, sample.width)), answer["scores"])
 
 
-@pytest.mark.parametrize("small", SIZES)
+@pytest.mark.parametrize(
+    ("small", "turned"),
+    [
+        pytest.param(True, False, id="small"),
+        pytest.param(True, True, id="small, of a high picture"),
+        pytest.param(False, True, id="published", marks=pytest.mark.slow),
+    ],
+)
 def test_boxes_of_owlv2_are_those_of_transformers_post_processing(
-    small: bool, tmp_path: Path, sample: Image.Image
+    small: bool, turned: bool, tmp_path: Path, sample: Image.Image
 ) -> None:
     """In the pixels of the picture, not of the square that the model sees."""
+    sample = sample.transpose(Image.Transpose.ROTATE_90) if turned else sample
     detector = published("google/owlv2-base-patch16-ensemble", tmp_path, small=small)
     inputs = detector._processor(images=sample, text=["a photo of a snowboard"], return_tensors="pt")
     with torch.inference_mode():

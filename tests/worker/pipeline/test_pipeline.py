@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageOps
 from segment_anything import SamPredictor
 
-from db.errors import InvalidImage, NoCandidates, UnknownProfile
+from db.errors import AnswerNotFinite, CheckpointInvalid, InvalidImage, NoCandidates, UnknownProfile
 from db.states import OnMissing
 from worker.pipeline.masks import tight_box
 from worker.pipeline.pipeline import Pipeline
@@ -170,3 +170,31 @@ def test_bad_input_is_said_to_be_bad(pipeline: Pipeline, sample: Image.Image) ->
         pipeline.run(b"no picture", ["cat"])
     with pytest.raises(UnknownProfile, match="there are: base, large, tiny"):
         Pipeline.load("huge")
+
+
+@pytest.fixture
+def spoilt(request: pytest.FixtureRequest) -> Pipeline:
+    """A pipeline of its own, one of whose models has a weight that is no number."""
+    stage, name = request.param
+    pipeline = Pipeline.load("tiny", "cpu")
+    with torch.no_grad():
+        getattr(pipeline, stage)._model.get_parameter(name).fill_(torch.nan)
+    return pipeline
+
+
+SPOILT = {
+    "tiny-clip": ("classifier", "logit_scale"),
+    "tiny-grounding-dino": ("detector", "model.text_projection.bias"),
+    "tiny-sam": ("segmenter", "mask_decoder.iou_token.weight"),
+}
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "model"), [(weight, model) for model, weight in SPOILT.items()], indirect=["spoilt"]
+)
+def test_spoilt_weights_give_no_answer(spoilt: Pipeline, model: str, sample: Image.Image) -> None:
+    """Numbers that are none would pass for a clear choice, nothing found or an empty mask; a worker doesn't start."""
+    with pytest.raises(AnswerNotFinite):
+        spoilt.run(as_png(sample), ["snowboard", "man"])
+    with pytest.raises(CheckpointInvalid, match=f"{model}.*not finite"):
+        spoilt.warm_up()
