@@ -136,10 +136,10 @@ def _leave(
 ) -> bool:
     check_stage(StageStatus.RUNNING, target)
     fence = {"of_job": held.job_id, "of_stage": held.name, "of_token": held.token}
-    ran = session.scalar(statement, {**fence, **values})
-    if ran is None:
+    left = session.execute(statement, {**fence, **values}).first()
+    if left is None:
         return False
-    tallies.stage_left(session, held.name, target, values.get("stage_error"), ran)
+    tallies.stage_left(session, held.name, target, values.get("stage_error"), left.ran)
     return True
 
 

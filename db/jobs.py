@@ -2,20 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 
-from db import batches, outbox, tallies
+from db import batches, job_statements, outbox, tallies
 from db.errors import JobNotFound
 from db.keys import submitted_at
 from db.models import JSON, Job, Stage
 from db.states import (
     JOB_TRANSITIONS,
-    TERMINAL,
     Artifact,
     Instances,
     JobStatus,
@@ -108,7 +107,7 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
 
 def start(session: Session, job_id: UUID) -> Job:
     """The job of a stage that was just claimed, now running, with its stages; instances it has none yet."""
-    job = session.scalars(_WITH_STAGES, {"of_job": job_id}).unique().one_or_none()
+    job = session.scalars(job_statements.WITH_STAGES, {"of_job": job_id}).unique().one_or_none()
     if job is None:
         raise JobNotFound(job_id)
     if job.status is JobStatus.QUEUED:
@@ -245,28 +244,5 @@ def _move(
 ) -> Row[*tuple[Any, ...]] | None:
     """The row, with what matters after a job's end; None where the job isn't `source`."""
     check_job(source, target)
-    statement = _MOVE if target is JobStatus.RUNNING else _END if target in TERMINAL else _RESUME
-    # A parameter named like a column is set, besides what the statement sets itself.
-    return session.execute(statement, {"of_job": job_id, "source": source, "status": target, **values}).first()
-
-
-# What every stage of every job runs is written once, and on the bare table: see `claim_statements`.
-_JOBS = cast("Table", Job.__table__)
-_WITH_STAGES = select(Job).where(Job.id == bindparam("of_job")).options(joinedload(Job.stages))
-_MOVE = (
-    update(_JOBS)
-    .where(_JOBS.c.id == bindparam("of_job"), _JOBS.c.status == bindparam("source"))
-    .returning(
-        _JOBS.c.id,
-        _JOBS.c.tenant,
-        _JOBS.c.batch_id,
-        _JOBS.c.outcome,
-        _JOBS.c.created_at,
-        _JOBS.c.finished_at,
-        _JOBS.c.reused_from,
-        _JOBS.c.webhook_url,
-        _JOBS.c.webhook_events,
-    )
-)
-_END = _MOVE.values(finished_at=func.clock_timestamp())
-_RESUME = _MOVE.values(finished_at=None, error=None)
+    parameters = {"of_job": job_id, "source": source, "status": target, **values}
+    return session.execute(job_statements.move_to(target), parameters).first()

@@ -44,7 +44,7 @@ class Compiled:
 
     def _race(self, pixels: Tensor) -> Encode:
         # Imported here: the compiler takes seconds to load, and is wanted by few.
-        from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415
+        from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - as said above
 
         compiled: Encode = torch.compile(self._encode, dynamic=False)
         began = self._clock()
