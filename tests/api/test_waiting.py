@@ -136,7 +136,9 @@ def test_events_of_a_job_that_has_ended(client: TestClient, job_id: UUID) -> Non
     assert [name for _, name, _ in events] == STORY
     assert [number for number, _, _ in events] == sorted({number for number, _, _ in events})
     third = str(events[2][0])
-    assert told(client, job_id, **{"Last-Event-ID": third}) == events[3:]
+    # Not the data: the last one's links are signed anew each second.
+    later = told(client, job_id, **{"Last-Event-ID": third})
+    assert [event[:2] for event in later] == [event[:2] for event in events[3:]]
     assert told(client, job_id, **{"Last-Event-ID": str(events[-1][0])}) == []
     assert [name for _, name, _ in told(client, job_id, **{"Last-Event-ID": "rubbish"})] == STORY
 

@@ -12,6 +12,7 @@ import mainmask
 from mainmask import Client
 from mainmask.errors import JobFailed, RequestRejected
 from mainmask.stack.stack import Stack
+from tests.e2e.watched import wait_until
 
 SAMPLE = Path(mainmask.__file__).parent / "sample"
 SENTENCE = "The man skiing on his new snowboard!"
@@ -84,10 +85,17 @@ def test_what_is_no_picture_is_refused_at_the_door(client: Client, data: bytes) 
 def test_flower_shows_each_stage_as_a_task(client: Client, stack: Stack) -> None:
     """After a job, Flower lists its three tasks as succeeded, each with the job's id; sweeps don't drown them."""
     job = client.segment(SAMPLE / "snowboard.jpg", SENTENCE, reuse=False)
-    tasks = httpx.get(f"{stack.flower_url}/api/tasks").raise_for_status().json()
-    states = {task["name"]: task["state"] for task_id, task in tasks.items() if job.id in task_id}
-    assert states == {"classify": "SUCCESS", "detect": "SUCCESS", "segment": "SUCCESS"}
-    assert "sweep" not in {task["name"] for task in tasks.values()}
+
+    def tasks() -> dict[str, dict[str, str]]:
+        shown: dict[str, dict[str, str]] = httpx.get(f"{stack.flower_url}/api/tasks").raise_for_status().json()
+        return shown
+
+    def states() -> dict[str, str]:
+        return {task["name"]: task["state"] for task_id, task in tasks().items() if job.id in task_id}
+
+    # Events go a few times a second, so that Flower may know later than the caller.
+    wait_until(lambda: states() == {"classify": "SUCCESS", "detect": "SUCCESS", "segment": "SUCCESS"}, seconds=10)
+    assert "sweep" not in {task["name"] for task in tasks().values()}
 
 
 def test_flower_changes_nothing(stack: Stack) -> None:
