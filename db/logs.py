@@ -20,8 +20,11 @@ FIELDS = (
     *("webhook_event", "receiver", "result", "status_code", "duration_ms"),
 )
 """What `extra` may add to a line. Libraries put whole messages there, arguments and all."""
-TALKATIVE = ("boto3", "botocore", "httpcore", "httpx", "kombu", "s3transfer", "sqlalchemy", "urllib3")
-"""They tell whole requests, signatures and all: only their warnings are for the log."""
+TALKATIVE = (
+    *("boto3", "botocore", "httpcore", "httpx", "kombu", "s3transfer", "sqlalchemy", "urllib3"),
+    "celery.worker.strategy",
+)
+"""They tell whole requests, signatures and all, or that each message has come: only their warnings are for the log."""
 OWN_HANDLERS = ("uvicorn", "uvicorn.access", "uvicorn.error")
 """Loggers that bring handlers of their own, which print in another form."""
 

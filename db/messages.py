@@ -33,6 +33,7 @@ def celery_app(config: Settings) -> Celery:
         worker_prefetch_multiplier=1,  # a waiting message is any worker's, not the first one's to hoard
         worker_send_task_events=True,  # Flower watches these
         task_send_sent_event=True,
+        broker_transport="db.redis_transport:Transport",
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from worker.tiny.art import SHAPE_STYLES, TRAINED_STYLES, fetch_art, load_sprites
 from worker.tiny.progress import progress
 from worker.tiny.scenes import Scene, compose, mosaic
-from worker.tiny.sprites import RGBA
+from worker.tiny.sprites import RGBA, outlined
 
 MOST_OBJECTS = 16
 SPRITE_SIZE = 208
 # Coloured art is what most pictures will be like: it counts twice.
 STYLES = TRAINED_STYLES * 2 + SHAPE_STYLES
+OUTLINE_SEED = 5
 OBJECT_COUNTS = (0.15, 0.3, 0.3, 0.25)
 
 
@@ -83,13 +84,24 @@ def open_dataset(work: Path, plan: Plan) -> Dataset:
     """The planned scenes, in `work`; fetches the art and makes the scenes first if they are not there."""
     folder = work / plan.name
     done = folder / "plan.json"
-    made_of = asdict(plan) | {"styles": list(STYLES)}
+    made_of = asdict(plan) | {"styles": list(STYLES), "outlines": OUTLINE_SEED}
     if not done.exists() or json.loads(done.read_text()) != made_of:
         fetch_art(work / "art", STYLES)
         folder.mkdir(parents=True, exist_ok=True)
-        _fill(_open(folder, plan, "w+"), plan, load_sprites(work / "art", STYLES, SPRITE_SIZE))
+        _fill(_open(folder, plan, "w+"), plan, _training_art(work / "art"))
         done.write_text(json.dumps(made_of))
     return _open(folder, plan, "r")
+
+
+def _training_art(cache: Path) -> list[list[RGBA]]:
+    """The pictures of each class: as they were drawn, and the coloured ones once more with outlines."""
+    rng = np.random.default_rng(OUTLINE_SEED)
+    sprites = load_sprites(cache, STYLES, SPRITE_SIZE)
+    coloured = load_sprites(cache, TRAINED_STYLES, SPRITE_SIZE)
+    return [
+        [*pictures, *(outlined(rng, picture) for picture in again)]
+        for pictures, again in zip(sprites, coloured, strict=True)
+    ]
 
 
 def _open(folder: Path, plan: Plan, mode: str) -> Dataset:
