@@ -53,7 +53,7 @@ WORKDIR /opt/mainmask
 USER 10001
 # It is there once the models are loaded. A model call that hangs is found by the worker itself, which then ends.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=300s CMD ["test", "-e", "/tmp/mainmask-worker.ready"]
-CMD ["celery", "--quiet", "--app=worker.app", "worker", "--loglevel=INFO", "--pool=threads", "--concurrency=4", "--queues=classify,detect,segment", "--events"]
+CMD ["celery", "--quiet", "--app=worker.app", "worker", "--loglevel=INFO", "--pool=threads", "--concurrency=4", "--queues=segment,detect,classify", "--events"]
 
 FROM runtime AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility

@@ -13,7 +13,8 @@ from mainmask.stack.program import Program
 
 WORKER_CONCURRENCY = 4
 """Jobs in flight in the one worker, which share its models; the model calls themselves are batched."""
-QUEUES = "classify,detect,segment"
+QUEUES = "segment,detect,classify"
+"""Taken from in this order: what was begun is finished before more is begun."""
 WEBHOOK_CONCURRENCY = 32
 """Attempts to deliver webhooks at once; they wait for receivers, and cost next to nothing."""
 FLOWER = {"FLOWER_READ_ONLY": "true", "FLOWER_PERSISTENT": "true", "FLOWER_STATE_SAVE_INTERVAL": "60000"}
