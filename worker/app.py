@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
@@ -12,10 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import messages
 from db.errors import MainmaskError
 from db.messages import celery_app
+from db.profiles import CONFIRMED_EVERY_SECONDS
 from db.settings import settings
 from worker import observability
 
 logger = logging.getLogger(__name__)
+leaving = threading.Event()
+"""This process takes no more messages."""
 
 app = celery_app(settings())
 app.conf.imports = ("worker.tasks",)
@@ -43,17 +47,28 @@ def announce_ready(**_: Any) -> None:
     from worker.runtime import runtime  # noqa: PLC0415 - as above
 
     runtime().leases.start()
-    try:
-        runtime().announce()
-    except SQLAlchemyError as error:
-        # Without it finished answers are not given again, and nothing else.
-        logger.warning("the database can't be told which models are loaded: %s", error)
+    _say(runtime().announce)
+    threading.Thread(target=_confirm, args=[runtime().confirm], name="presence", daemon=True).start()
     if path := settings().worker_ready_file:
         path.touch()
 
 
+def _confirm(confirm: Callable[[], None]) -> None:
+    while not leaving.wait(CONFIRMED_EVERY_SECONDS):
+        _say(confirm)
+
+
+def _say(say: Callable[[], None]) -> None:
+    try:
+        say()
+    except SQLAlchemyError as error:
+        # Without it finished answers are not given again, callers read that no model is ready, and nothing else.
+        logger.warning("the database can't be told which models are loaded: %s", error)
+
+
 def limit_shutdown(**_: Any) -> None:
     """A worker that is asked to stop finishes what it runs; what takes longer than the grace is handed back."""
+    leaving.set()
     timer = threading.Timer(settings().shutdown_grace_seconds, _hand_back_and_end)
     timer.daemon = True  # where all is finished in time, the process ends without it
     timer.start()

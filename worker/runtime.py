@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
+from db.models import JSON
 from db.session import session_factory
 from db.settings import Settings, settings
 from db.states import StageName
@@ -64,9 +65,17 @@ class Runtime:
 
     def announce(self) -> None:
         """Say which models this process answers with."""
-        models = {name: asdict(card) for name, card in self.pipeline.cards.items()}
         with self.sessions.begin() as session:
-            profiles.announce(session, self.profile, models, self.lending.cards())
+            profiles.announce(session, self.profile, *self._models())
+
+    def confirm(self) -> None:
+        """Say that it still does."""
+        with self.sessions.begin() as session:
+            profiles.confirm(session, self.profile, *self._models())
+
+    def _models(self) -> tuple[dict[str, JSON], dict[str, JSON]]:
+        """Its own by stage, and those that it lends by name."""
+        return {name: asdict(card) for name, card in self.pipeline.cards.items()}, self.lending.cards()
 
 
 def reader(config: Settings) -> Endpoint | None:

@@ -30,7 +30,7 @@ class ModelDetails(BaseModel):
     remark: str = Field(description="What else is worth knowing; often empty.")
     default: bool = Field(description="It answers here where a job names no other one.")
     lent: bool = Field(description="A job may name it in `models`.")
-    ready: bool = Field(description="A worker has it, whole.")
+    ready: bool = Field(description="A worker that was heard of within the last minute has it, whole.")
     revision: str | None = Field(description="The beginning of its weights' SHA-256, as a worker has them.")
 
 
@@ -46,7 +46,7 @@ class ModelTable(BaseModel):
 def list_models() -> ModelTable:
     """The table of models; those with `default` or `lent` are offered here."""
     with session_factory()() as session:
-        loaded = profiles.find(session, settings().profile)
+        loaded = profiles.present(session, settings().profile)
         cards = [*loaded.models.values(), *loaded.lent.values()] if loaded else []
     ready = {card["name"]: card for card in cards}
     return ModelTable(

@@ -19,7 +19,7 @@ class NeededModel:
     by_default: bool
     """It answers where a job names no other one; else it is one that jobs may name."""
     ready: bool
-    """A worker has it, whole."""
+    """A worker that was heard of lately has it, whole."""
     revision: str | None
     """Of the weights that the worker has."""
     fetched_as: str

@@ -1,14 +1,17 @@
 """The table of models, and jobs that ask for others than the service's own."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import delete, update
 
 from db import jobs, profiles
 from db.catalog import CHECKPOINTS
+from db.models import LoadedProfile
 from db.session import session_factory
 from tests.api.answers import encoded
 from tests.api.conftest import forget_settings
@@ -62,6 +65,47 @@ def test_the_table_says_what_is_offered_and_ready(owl_is_lent: None, client: Tes
     assert said["facebook/metaclip-b32-400m"] == (False, True, False)
     assert said[SLIM] == (False, False, False)
     assert (table[OWL]["revision"], table[SLIM]["revision"]) == ("4567", None)
+
+
+def test_models_are_ready_for_as_long_as_workers_are_heard_of(client: TestClient) -> None:
+    """What the last worker said a while before it went is no promise any more; one that comes back renews it."""
+    own = {"detect": {"name": "mainmask/tiny-grounding-dino", "revision": "0123", "license": "Apache-2.0"}}
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", own)
+    assert listed(client)["mainmask/tiny-grounding-dino"]["ready"]
+    with session_factory().begin() as session:
+        session.execute(update(LoadedProfile).values(seen_at=LoadedProfile.seen_at - timedelta(seconds=61)))
+    gone = listed(client)["mainmask/tiny-grounding-dino"]
+    assert (gone["ready"], gone["revision"]) == (False, None)
+    with session_factory().begin() as session:
+        profiles.confirm(session, "tiny", own, {})
+    assert listed(client)["mainmask/tiny-grounding-dino"]["ready"]
+
+
+def test_an_older_worker_does_not_speak_for_a_newer_one(client: TestClient) -> None:
+    """While a version is rolled out both say what they have; it is the newer one's until that is gone."""
+    old, new = ({"detect": {"name": "mainmask/tiny-grounding-dino", "revision": each}} for each in ("old", "new"))
+
+    def revision() -> Any:
+        return listed(client)["mainmask/tiny-grounding-dino"]["revision"]
+
+    with session_factory().begin() as session:
+        profiles.announce(session, "tiny", new)
+        profiles.confirm(session, "tiny", old, {})
+    assert revision() == "new"
+    with session_factory().begin() as session:
+        session.execute(update(LoadedProfile).values(seen_at=LoadedProfile.seen_at - timedelta(seconds=61)))
+        profiles.confirm(session, "tiny", old, {})
+    assert revision() == "old"
+
+
+def test_what_could_not_be_announced_is_confirmed_later(client: TestClient) -> None:
+    """The database was away when the worker started."""
+    with session_factory().begin() as session:
+        session.execute(delete(LoadedProfile))
+        profiles.confirm(session, "tiny", MODELS, {})
+    with session_factory()() as session:
+        assert profiles.present(session, "tiny") is not None
 
 
 @pytest.mark.parametrize("body", ["json", "form"])

@@ -1,10 +1,15 @@
 """How a worker process starts and says so."""
 
+import threading
+from itertools import chain, repeat
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from db.settings import settings
+from tests.mainmask.stack.programs import wait_for
 from worker import app as worker_app
 from worker import runtime as runtime_module
 
@@ -30,3 +35,21 @@ def test_a_ready_file_that_a_killed_worker_left_is_gone_before_the_models_load(
     finally:
         settings.cache_clear()
     assert seen == [False]
+
+
+def test_a_worker_says_that_it_is_there_for_as_long_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again, also after an outage; not once it takes no more messages."""
+    outage = OperationalError("SELECT", {}, Exception("the database is away"))
+    there = Mock(announce=Mock(side_effect=outage), confirm=Mock(side_effect=chain([outage], repeat(None))))
+    monkeypatch.setattr(runtime_module, "runtime", lambda: there)
+    monkeypatch.setattr(worker_app, "CONFIRMED_EVERY_SECONDS", 0.01)
+    try:
+        worker_app.announce_ready()
+        wait_for(lambda: there.confirm.call_count >= 3)
+        (presence,) = (thread for thread in threading.enumerate() if thread.name == "presence")
+    finally:
+        worker_app.leaving.set()
+    there.leases.start.assert_called_once_with()
+    presence.join(5)
+    assert not presence.is_alive()
+    worker_app.leaving.clear()

@@ -150,11 +150,16 @@ class Heads(nn.Module):
         return functional.cross_entropy(PROTOTYPE_SCALE * functional.normalize(features, dim=-1) @ points.T, labels)
 
 
-def learner(dataset: Dataset) -> Learner:
-    """The model with its losses."""
+def learner(dataset: Dataset, start: Path | None = None) -> Learner:
+    """The model with its losses, from random weights or those in `start`.
+
+    Trained weights need no heads to start off; new ones would only pull at what they have learned.
+    """
     torch.manual_seed(RECIPE.seed)
     words = tokenizer()
     model = build(words)
+    if start is not None:
+        model.load_state_dict(CLIPModel.from_pretrained(start / "clip", dtype=torch.float32).state_dict())
     classes = len(object_classes())
     heads = Heads(model.config.vision_config.hidden_size, model.config.projection_dim, classes)
     thumbnails = Thumbnails(dataset, RECIPE.seed)
@@ -179,8 +184,9 @@ def learner(dataset: Dataset) -> Learner:
         patch_loss = _patch_loss(patch_scores.float(), torch.from_numpy(patches), classes)
         prototype_loss = heads.prototype_loss(seen.float(), truth[:, 0])
         prototype_loss = prototype_loss + heads.prototype_loss(named.float(), torch.arange(classes))
-        loss = main_loss + PRESENT_WEIGHT * present_loss + PATCH_WEIGHT * patch_loss
-        loss = loss + PROTOTYPE_WEIGHT * prototype_loss
+        loss = main_loss + PRESENT_WEIGHT * present_loss
+        if start is None:
+            loss = loss + PATCH_WEIGHT * patch_loss + PROTOTYPE_WEIGHT * prototype_loss
         return loss, {
             "main": float(main_loss.detach()),
             "patch": float(patch_loss.detach()),
@@ -220,8 +226,5 @@ def export(model: CLIPModel, folder: Path) -> None:
 
 def run(work: Path, checkpoints: Path, recipe: Recipe, start: Path | None) -> None:
     """Trains the model, from random weights or those in `start`, and leaves it in `checkpoints`."""
-    learning = learner(open_dataset(work, THUMBNAILS))
-    if start is not None:
-        trained = CLIPModel.from_pretrained(start / "clip", dtype=torch.float32)
-        learning.model.load_state_dict(trained.state_dict())
+    learning = learner(open_dataset(work, THUMBNAILS), start)
     train(learning, recipe, work / "clip.pt", lambda model: export(model, checkpoints / "clip"))
