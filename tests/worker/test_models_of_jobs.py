@@ -9,14 +9,12 @@ import pytest
 from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
 from db.states import JobStatus, StageName
-from tests.worker.test_tasks import BOX, FakeDetector, Worker, submit, worker
+from tests.worker.fake_worker import BOX, FakeDetector, Worker, submit
 from worker import tasks
 from worker.lending import Lending, Lent
 from worker.pipeline.checkpoints import LoadedModel
 from worker.pipeline.loaded_models import LoadedModels
 from worker.pipeline.results import Box, ModelCard
-
-__all__ = ["worker"]  # a fixture of another module's
 
 OWN = "fake detect"
 LENT: dict[str, Box] = {
