@@ -76,6 +76,10 @@ class Execution:
         if self.device.type == "cpu":
             for tensor in chain(model.parameters(), model.buffers()):
                 tensor.data = tensor.data.clone()
+            for module in model.modules():
+                if isinstance(module, nn.Conv2d):
+                    # A CPU convolves a pixel's channels side by side: some per cent less time, and the same numbers.
+                    module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
         return model.to(self.device)
 
     def compiled(self, encode: Encode, model: str) -> Encode:
