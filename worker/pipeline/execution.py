@@ -80,7 +80,7 @@ class Execution:
                 if isinstance(module, nn.Conv2d):
                     # A CPU convolves a pixel's channels side by side: some per cent less time, and the same numbers.
                     module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
-        return model.to(self.device)
+        return model.to(self.device).requires_grad_(requires_grad=False)  # they have learned
 
     def compiled(self, encode: Encode, model: str) -> Encode:
         """The encoder of a model that sees all pictures in one size, compiled if that is wanted, and faster."""
