@@ -107,9 +107,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The precision of the models' matrix products; `auto` takes the fastest that the device computes in hardware."""
     compile_encoders: bool = False
-    """Have the image encoders of CLIP and SAM compiled, where a race as the worker starts shows a gain: by PyTorch, which
-    takes a C++ compiler (on a GPU a C compiler) and a minute or two at the first start, and on a CPU by OpenVINO where
-    it is installed (`mainmask[openvino]`)."""
+    """Have the image encoders of CLIP and SAM compiled, where a race as the worker starts shows a gain: by PyTorch,
+    which takes a C++ compiler (on a GPU a C compiler) and a minute or two at the first start, and on a CPU by OpenVINO
+    where it is installed (`mainmask[openvino]`)."""
     classify_batch_size: int = Field(1, ge=1)
     """Pictures a call of this stage's model, from jobs that are in flight together. More than 1 pays on a GPU; on a
     CPU, and for small models, measure first."""
