@@ -1,5 +1,6 @@
 """The Celery application: `celery --app worker.app worker --pool threads`."""
 
+import gc
 import logging
 import os
 import sys
@@ -40,6 +41,9 @@ def load_models(**_: Any) -> None:
         runtime()
     except MainmaskError as error:
         sys.exit(f"The worker can't start: {error}")
+    # What is there now stays: looking through millions of the libraries' objects for garbage would stop all threads.
+    gc.collect()
+    gc.freeze()
 
 
 def announce_ready(**_: Any) -> None:

@@ -1,5 +1,6 @@
 """How a worker process starts and says so."""
 
+import gc
 import threading
 from itertools import chain, repeat
 from pathlib import Path
@@ -35,6 +36,17 @@ def test_a_ready_file_that_a_killed_worker_left_is_gone_before_the_models_load(
     finally:
         settings.cache_clear()
     assert seen == [False]
+
+
+def test_what_a_worker_has_loaded_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector looks at what jobs make, and not again and again at all that PyTorch is made of."""
+    monkeypatch.setattr(runtime_module, "runtime", Mock())
+    try:
+        worker_app.load_models()
+        assert gc.get_freeze_count() > 100_000
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 2
+    finally:
+        gc.unfreeze()
 
 
 def test_a_worker_says_that_it_is_there_for_as_long_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
