@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from db import redis_transport
 from db.settings import Settings, settings
 from db.states import StageName
 
@@ -22,6 +23,7 @@ PRIORITIES = tuple(range(10))
 
 def celery_app(config: Settings) -> Celery:
     """Celery, configured alike for those who send and those who consume."""
+    redis_transport.install()
     app = Celery("mainmask", broker=config.redis_url)
     app.conf.update(
         accept_content=["json"],
@@ -33,7 +35,6 @@ def celery_app(config: Settings) -> Celery:
         worker_prefetch_multiplier=1,  # a waiting message is any worker's, not the first one's to hoard
         worker_send_task_events=True,  # Flower watches these
         task_send_sent_event=True,
-        broker_transport="db.redis_transport:Transport",
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import TRANSPORT_ALIASES, redis
 
 
 class Channel(redis.Channel):
@@ -26,6 +26,14 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """What an application names as its `broker_transport`."""
+    """Kombu's own, with these channels."""
 
     Channel = Channel
+
+
+def install() -> None:
+    """Have `redis://` and `rediss://` lead here in this process.
+
+    As `broker_transport` it would be part of the broker's URL wherever that is shown, which Flower can't read.
+    """
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{Transport.__name__}"))
