@@ -1,6 +1,7 @@
 """Callers who wait: by `Prefer`, by server-sent events, by polling with `ETag`."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,11 @@ def told(client: TestClient, job_id: object, **headers: str) -> list[tuple[int, 
     return found
 
 
+def unsigned(events: list[tuple[int, str, dict[str, Any]]]) -> str:
+    """The same without the signatures of links, which are others each second."""
+    return re.sub(r"[?&]X-Amz-[^\"]*", "", json.dumps(events))
+
+
 STORY = [
     "job.queued",
     *(f"stage.{what}" for _ in StageName for what in ("running", "succeeded")),
@@ -136,9 +142,7 @@ def test_events_of_a_job_that_has_ended(client: TestClient, job_id: UUID) -> Non
     assert [name for _, name, _ in events] == STORY
     assert [number for number, _, _ in events] == sorted({number for number, _, _ in events})
     third = str(events[2][0])
-    # Not the data: the last one's links are signed anew each second.
-    later = told(client, job_id, **{"Last-Event-ID": third})
-    assert [event[:2] for event in later] == [event[:2] for event in events[3:]]
+    assert unsigned(told(client, job_id, **{"Last-Event-ID": third})) == unsigned(events[3:])
     assert told(client, job_id, **{"Last-Event-ID": str(events[-1][0])}) == []
     assert [name for _, name, _ in told(client, job_id, **{"Last-Event-ID": "rubbish"})] == STORY
 

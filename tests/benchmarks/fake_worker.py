@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-import numpy as np
 from PIL import Image
 
 from db.session import session_factory
@@ -19,6 +18,7 @@ from db.settings import settings
 from db.states import StageName
 from db.storage import object_store
 from tests.benchmarks import calls
+from tests.whole_boxes import WholeBoxes
 from worker import runtime as real
 from worker.app import app
 from worker.candidates.nominator import Nominator
@@ -74,12 +74,7 @@ class FakeModels:
     def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
         """The whole boxes."""
         self._device.call("segment")
-        masks = []
-        for left, top, right, bottom in boxes:
-            pixels = np.zeros((image.height, image.width), dtype=np.bool_)
-            pixels[int(top) : int(bottom), int(left) : int(right)] = True
-            masks.append(Mask(pixels, predicted_iou=0.8, stability=0.9))
-        return masks
+        return WholeBoxes().segment(image, boxes)
 
 
 @lru_cache

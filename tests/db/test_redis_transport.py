@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 from uuid_utils.compat import uuid7
 
 from db import messages
@@ -51,3 +52,5 @@ def test_sending_makes_no_client_for_each_message(environment: dict[str, str], m
     for _ in range(3):
         assert messages.send(StageName.DETECT, uuid7())
     assert not made
+    monkeypatch.undo()
+    redis.Redis.from_url(environment["MAINMASK_REDIS_URL"]).delete(StageName.DETECT)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 from uuid import UUID
 
-import numpy as np
 from celery import Task
 from celery.exceptions import Retry
 from PIL import Image
@@ -22,6 +21,7 @@ from db.session import session_factory
 from db.states import StageName
 from db.storage import ObjectStore, object_store
 from tests.new_jobs import new_job
+from tests.whole_boxes import WholeBoxes
 from worker import tasks
 from worker.candidates.nominator import Nominator
 from worker.candidates.problems import EndpointFailed
@@ -29,7 +29,7 @@ from worker.gate import Gate
 from worker.leases import Leases
 from worker.pipeline.cache import Cache
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, Mask, ModelCard, Query
+from worker.pipeline.results import Box, Candidate, Classification, DetectedBox, Detection, ModelCard, Query
 from worker.runtime import Runtime, image_cache
 
 BOX: Box = (10.0, 8.0, 30.0, 28.0)
@@ -76,18 +76,6 @@ class FakeDetector:
         return Detection(query.label, found, query.ladder[0], best_score=0.9)
 
 
-class FakeSegmenter:
-    """Takes the whole box to be the object."""
-
-    def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
-        masks = []
-        for left, top, right, bottom in boxes:
-            pixels = np.zeros((image.height, image.width), dtype=np.bool_)
-            pixels[int(top) : int(bottom), int(left) : int(right)] = True
-            masks.append(Mask(pixels, predicted_iou=0.8, stability=0.9))
-        return masks
-
-
 class FakeExtractor:
     """Every word of three letters or more is a thing."""
 
@@ -131,9 +119,7 @@ class Worker:
 
     def runtime(self) -> Runtime:
         cards = {str(name): ModelCard(f"fake {name}", "1", "MIT") for name in StageName}
-        pipeline = Pipeline(
-            cast("Any", self.classifier), cast("Any", self.detector), cast("Any", FakeSegmenter()), cards
-        )
+        pipeline = Pipeline(cast("Any", self.classifier), cast("Any", self.detector), cast("Any", WholeBoxes()), cards)
         return Runtime(
             pipeline=pipeline,
             nominator=Nominator(FakeExtractor(), self.reader),

@@ -23,8 +23,7 @@ class OpenVinoEncoder:
 
     def __init__(self, encode: Encode, pixels: Tensor) -> None:
         """Convert and compile for pixels of this shape; raises whatever OpenVINO does where it can't."""
-        # Imported here: it is an extra, and takes a while to load.
-        import openvino  # noqa: PLC0415
+        import openvino  # noqa: PLC0415 - an extra, which takes a while to load
 
         threads = torch.get_num_threads()
         options = {

@@ -174,26 +174,27 @@ def learner(dataset: Dataset, start: Path | None = None) -> Learner:
             seen = model.visual_projection(vision.pooler_output[:SCENES_IN_BATCH])
             text = model.text_model(**tokens).pooler_output
             named = model.text_projection(text)
-            patch_scores = heads.patch(vision.last_hidden_state[:, 1:])
         scale = model.logit_scale.clamp(max=WARMEST).exp()
         scores = scale * functional.normalize(seen.float(), dim=-1) @ functional.normalize(named.float(), dim=-1).T
         truth = torch.from_numpy(labels[:SCENES_IN_BATCH])
         main_loss = functional.cross_entropy(scores, truth[:, 0])
         among = _only_present(scores, truth)
         present_loss = functional.cross_entropy(among, truth[:, 0])
-        patch_loss = _patch_loss(patch_scores.float(), torch.from_numpy(patches), classes)
-        prototype_loss = heads.prototype_loss(seen.float(), truth[:, 0])
-        prototype_loss = prototype_loss + heads.prototype_loss(named.float(), torch.arange(classes))
         loss = main_loss + PRESENT_WEIGHT * present_loss
-        if start is None:
-            loss = loss + PATCH_WEIGHT * patch_loss + PROTOTYPE_WEIGHT * prototype_loss
-        return loss, {
+        figures = {
             "main": float(main_loss.detach()),
-            "patch": float(patch_loss.detach()),
-            "prototype": float(prototype_loss.detach()),
             "all": float((scores.argmax(1) == truth[:, 0]).float().mean()),
             "present": float((among.argmax(1) == truth[:, 0]).float().mean()),
         }
+        if start is None:
+            with mixed_precision():
+                patch_scores = heads.patch(vision.last_hidden_state[:, 1:])
+            patch_loss = _patch_loss(patch_scores.float(), torch.from_numpy(patches), classes)
+            prototype_loss = heads.prototype_loss(seen.float(), truth[:, 0])
+            prototype_loss = prototype_loss + heads.prototype_loss(named.float(), torch.arange(classes))
+            loss = loss + PATCH_WEIGHT * patch_loss + PROTOTYPE_WEIGHT * prototype_loss
+            figures |= {"patch": float(patch_loss.detach()), "prototype": float(prototype_loss.detach())}
+        return loss, figures
 
     return Learner(model, heads, loss_of)
 
