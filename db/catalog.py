@@ -30,6 +30,8 @@ CLASSIFIERS = (
         license=APACHE,
         parameters=3_352_705,
         input_pixels=128,
+        middle=0.8,
+        remark="Looks twice: at the picture, and at its middle.",
     ),
     Checkpoint(
         name="openai/clip-vit-base-patch32",
@@ -138,6 +140,8 @@ SEGMENTERS = (
         license=APACHE,
         parameters=3_703_648,
         input_pixels=256,
+        context=1.6,
+        remark="Looks at each box alone, with what is around it.",
     ),
     Checkpoint(
         name="segment-anything/vit-b",

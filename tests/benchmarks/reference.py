@@ -16,7 +16,8 @@ from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetecti
 
 from db.catalog import chosen
 from db.states import StageName
-from worker.pipeline.classify import TEMPLATES
+from worker.pipeline.classify import TEMPLATES, middle_of
+from worker.pipeline.close_ups import window
 from worker.pipeline.images import decode, pad_to_square
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.sam import load_sam
@@ -32,11 +33,13 @@ class Reference:
         clip = folder.of(checkpoints[StageName.CLASSIFY])
         self.clip: Any = CLIPModel.from_pretrained(clip, dtype=torch.float32).eval()
         self.clip_processor: Any = CLIPProcessor.from_pretrained(clip)
+        self.middle = checkpoints[StageName.CLASSIFY].middle
         dino = folder.of(checkpoints[StageName.DETECT])
         self.dino: Any = GroundingDinoForObjectDetection.from_pretrained(dino, dtype=torch.float32).eval()
         self.dino_processor: Any = GroundingDinoProcessor.from_pretrained(dino)
         sam = checkpoints[StageName.SEGMENT]
         self.sam = load_sam(folder.find(sam).weights, sam.sam_size).float()
+        self.context = sam.context
 
     def answer(self, data: bytes, labels: Sequence[str]) -> Answer:
         """From a picture file and candidate labels to the main object's label and mask."""
@@ -48,12 +51,13 @@ class Reference:
         """The label most like the picture."""
         prompts = [template.format(label) for label in labels for template in TEMPLATES]
         fill = tuple(round(255 * mean) for mean in self.clip_processor.image_processor.image_mean)
-        square = pad_to_square(image, fill)
-        inputs = self.clip_processor(text=prompts, images=square, return_tensors="pt", padding=True, truncation=True)
+        looks = [image, *([image.crop(middle_of(image.size, self.middle))] if self.middle else [])]
+        squares = [pad_to_square(look, fill) for look in looks]
+        inputs = self.clip_processor(text=prompts, images=squares, return_tensors="pt", padding=True, truncation=True)
         with torch.no_grad():
             outputs = self.clip(**inputs)
         means = outputs.text_embeds.view(len(labels), len(TEMPLATES), -1).mean(1)
-        likeness = means / means.norm(dim=-1, keepdim=True) @ outputs.image_embeds[0]
+        likeness = means / means.norm(dim=-1, keepdim=True) @ outputs.image_embeds.sum(0)
         return labels[int(likeness.argmax())]
 
     def detect(self, image: Image.Image, label: str) -> list[float]:
@@ -71,8 +75,13 @@ class Reference:
 
     def segment(self, image: Image.Image, box: Sequence[float]) -> NDArray[np.bool_]:
         """The box's mask, (height, width)."""
+        shown = (0, 0, image.width, image.height)
+        if self.context:
+            left, top, right, bottom = box
+            shown = window((left, top, right, bottom), image.size, self.context)
         predictor = SamPredictor(self.sam)
-        predictor.set_image(np.asarray(image))
-        masks, _, _ = predictor.predict(box=np.asarray(box), multimask_output=False)
-        mask: NDArray[np.bool_] = masks[0]
+        predictor.set_image(np.asarray(image.crop(shown)))
+        masks, _, _ = predictor.predict(box=np.asarray(box) - [*shown[:2], *shown[:2]], multimask_output=False)
+        mask = np.zeros((image.height, image.width), bool)
+        mask[shown[1] : shown[3], shown[0] : shown[2]] = masks[0]
         return mask

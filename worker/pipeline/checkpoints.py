@@ -27,6 +27,7 @@ from db.errors import CheckpointInvalid
 from worker.pipeline.broken_files import broken_files
 from worker.pipeline.calibration import UNCALIBRATED, BoxRule, Calibration, read_calibration
 from worker.pipeline.classify import Classifier
+from worker.pipeline.close_ups import CloseUpSegmenter
 from worker.pipeline.configurations import check_configuration
 from worker.pipeline.detect import Detector
 from worker.pipeline.encoding import Encode, Encoder
@@ -145,7 +146,8 @@ def _check_whole(report: dict[str, Any], files: ModelFiles) -> None:
 
 def _clip(model: CLIPModel, processor: Any, loading: Loading) -> Stage:
     _halve_towers(model, loading)
-    classifier = Classifier(loading.execution.place(model), processor, _calibration(loading))
+    placed = loading.execution.place(model)
+    classifier = Classifier(placed, processor, _calibration(loading), middle=loading.checkpoint.middle)
     classifier.encode = loading.fixed_size_encoder(classifier.encode)
     return classifier
 
@@ -184,7 +186,8 @@ def _segment_anything(loading: Loading) -> Stage:
     accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
     segmenter = Segmenter(loading.execution.place(model))
     segmenter.encode = loading.fixed_size_encoder(segmenter.encode)
-    return segmenter
+    context = loading.checkpoint.context
+    return CloseUpSegmenter(segmenter, context) if context else segmenter
 
 
 def _sam(model: SamModel, processor: Any, loading: Loading) -> Stage:

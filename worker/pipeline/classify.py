@@ -30,13 +30,28 @@ TEXT_CACHE_BYTES = 8 << 20
 """Of features of sets of labels: a few thousand sets."""
 
 
+def middle_of(size: tuple[int, int], share: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the middle of a picture of (width, height), `share` of each side."""
+    left, top = (round(side * (1 - share) / 2) for side in size)
+    return left, top, max(left + 1, size[0] - left), max(top + 1, size[1] - top)
+
+
 class Classifier:
     """Scores every candidate against the whole picture. Threads may share it.
 
     `encode` may be replaced by an encoder that batches and remembers.
     """
 
-    def __init__(self, model: CLIPModel, processor: CLIPProcessor, calibration: Calibration = UNCALIBRATED) -> None:
+    def __init__(
+        self,
+        model: CLIPModel,
+        processor: CLIPProcessor,
+        calibration: Calibration = UNCALIBRATED,
+        *,
+        middle: float = 0,
+    ) -> None:
+        """`middle` is the share of each side that is looked at once more, in the picture's middle; 0 for none."""
+        self._middle = middle
         self._model = model.eval()
         self._processor = processor
         self._calibration = calibration
@@ -60,7 +75,7 @@ class Classifier:
 
     def with_calibration(self, calibration: Calibration) -> "Classifier":
         """The same model, trusted otherwise."""
-        other = Classifier(self._model, self._processor, calibration)
+        other = Classifier(self._model, self._processor, calibration, middle=self._middle)
         other.encode = self.encode
         return other
 
@@ -87,6 +102,14 @@ class Classifier:
         return any(len(plain_tokens(self._processor.tokenizer, prompt)) > room for prompt in prompts)
 
     def _image_features(self, image: Image.Image) -> torch.Tensor:
+        """Shape (d,), unit length: of the picture, or the mean of the picture's and its middle's."""
+        features = self._look(image)
+        if self._middle:
+            features = features + self._look(image.crop(middle_of(image.size, self._middle)))
+        unit: torch.Tensor = features / features.norm()
+        return unit
+
+    def _look(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
         inputs = self._processor(images=square, return_tensors="pt").to(self._model.device)

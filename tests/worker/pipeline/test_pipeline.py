@@ -8,8 +8,10 @@ import torch
 from PIL import Image, ImageOps
 from segment_anything import SamPredictor
 
+from db.catalog import CHECKPOINTS
 from db.errors import AnswerNotFinite, CheckpointInvalid, InvalidImage, NoCandidates, UnknownProfile
 from db.states import OnMissing
+from worker.pipeline.close_ups import CloseUpSegmenter, window
 from worker.pipeline.masks import tight_box
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.results import Candidate
@@ -145,15 +147,17 @@ def test_every_instance_includes_the_best(pipeline: Pipeline, sample: Image.Imag
 
 
 def test_masks_are_those_of_the_stock_predictor(pipeline: Pipeline, sample: Image.Image) -> None:
-    """Several boxes in one call give, pixel for pixel, what `SamPredictor` gives for each alone."""
+    """Several boxes in one call give, pixel for pixel, what `SamPredictor` gives for each alone, in its close-up."""
     boxes = [pipeline.detector.detect(sample, "snowboard").boxes[0].box, (20.0, 30.0, 300.0, 260.0)]
     ours = pipeline.segmenter.segment(sample, boxes)
-    predictor = SamPredictor(pipeline.segmenter._model)
+    assert isinstance(pipeline.segmenter, CloseUpSegmenter)
+    predictor = SamPredictor(pipeline.segmenter.inner._model)
     with torch.inference_mode():
-        predictor.set_image(np.asarray(sample))
         for box, mask in zip(boxes, ours, strict=True):
-            theirs, ious, _ = predictor.predict(box=np.asarray(box), multimask_output=False)
-            assert overlap(theirs[0], mask.pixels) > 0.999
+            left, top, right, bottom = window(box, sample.size, CHECKPOINTS["mainmask/tiny-sam"].context)
+            predictor.set_image(np.asarray(sample)[top:bottom, left:right])
+            theirs, ious, _ = predictor.predict(box=np.asarray(box) - [left, top, left, top], multimask_output=False)
+            assert overlap(theirs[0], mask.pixels[top:bottom, left:right]) > 0.999
             assert mask.predicted_iou == pytest.approx(float(ious[0]), abs=1e-3)
 
 
@@ -178,7 +182,8 @@ def spoilt(request: pytest.FixtureRequest) -> Pipeline:
     stage, name = request.param
     pipeline = Pipeline.load("tiny", "cpu")
     with torch.no_grad():
-        getattr(pipeline, stage)._model.get_parameter(name).fill_(torch.nan)
+        spoilt = getattr(pipeline, stage)
+        getattr(spoilt, "inner", spoilt)._model.get_parameter(name).fill_(torch.nan)
     return pipeline
 
 
