@@ -88,16 +88,16 @@ def open_dataset(work: Path, plan: Plan) -> Dataset:
     if not done.exists() or json.loads(done.read_text()) != made_of:
         fetch_art(work / "art", STYLES)
         folder.mkdir(parents=True, exist_ok=True)
-        _fill(_open(folder, plan, "w+"), plan, training_art(work / "art", SPRITE_SIZE))
+        _fill(_open(folder, plan, "w+"), plan, _training_art(work / "art"))
         done.write_text(json.dumps(made_of))
     return _open(folder, plan, "r")
 
 
-def training_art(cache: Path, size: int) -> list[list[RGBA]]:
+def _training_art(cache: Path) -> list[list[RGBA]]:
     """The pictures of each class: as they were drawn, and the coloured ones once more with outlines."""
     rng = np.random.default_rng(OUTLINE_SEED)
-    sprites = load_sprites(cache, STYLES, size)
-    coloured = load_sprites(cache, TRAINED_STYLES, size)
+    sprites = load_sprites(cache, STYLES, SPRITE_SIZE)
+    coloured = load_sprites(cache, TRAINED_STYLES, SPRITE_SIZE)
     return [
         [*pictures, *(outlined(rng, picture) for picture in again)]
         for pictures, again in zip(sprites, coloured, strict=True)
