@@ -12,7 +12,7 @@ from worker.pipeline.cache import Cache
 from worker.pipeline.calibration import UNCALIBRATED, Calibration
 from worker.pipeline.choosing import Logits, choose
 from worker.pipeline.encoding import Encode
-from worker.pipeline.hugging_face import plain_tokens, pooled, text_batch
+from worker.pipeline.hugging_face import plain_tokens, pooled, processed, text_batch
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Candidate, Classification
@@ -112,7 +112,7 @@ class Classifier:
     def _look(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
-        inputs = self._processor(images=square, return_tensors="pt").to(self._model.device)
+        inputs = processed(self._processor.image_processor, square).to(self._model.device)
         features = self.encode(inputs["pixel_values"])[0]
         unit: torch.Tensor = features / features.norm()
         return unit

@@ -10,6 +10,7 @@ from worker.pipeline.box_selection import select, to_pixels
 from worker.pipeline.calibration import BoxRule
 from worker.pipeline.grounding import Prompt, PromptWriter, span_scores
 from worker.pipeline.grounding_dino import GroundingDino
+from worker.pipeline.hugging_face import processed
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Detection, Query
 
@@ -62,7 +63,7 @@ class Detector:
         """
         wordings = [self._writer.word(query.label) for query in queries]
         found = [Detection(query.label, (), query.ladder[-1], is_legible=False) for query in queries]
-        pixels = self._processor.image_processor(images=image, return_tensors="pt").to(self._model.device)
+        pixels = processed(self._processor.image_processor, image).to(self._model.device)
         for prompt in self._writer.write(wordings):
             outputs = self._model(**pixels, **_text_inputs(prompt, self._model.device))
             boxes = to_pixels(outputs.pred_boxes[0], image.width, image.height)

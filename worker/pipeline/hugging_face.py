@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import cv2
+import numpy as np
 import torch
-from transformers import BatchEncoding
+from PIL import Image
+from transformers import BatchEncoding, BatchFeature
 
 
 class Tokenizer(Protocol):
@@ -22,6 +25,19 @@ class Tokenizer(Protocol):
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool, verbose: bool) -> list[int]:
         """The ids of a text's tokens."""
         ...
+
+
+def processed(image_processor: Any, image: Image.Image) -> BatchFeature:
+    """What an image processor makes of an RGB picture, as a batch of one: exactly what it makes of it alone.
+
+    It is given the three planes. Its own way to them, a strided copy, takes longer than all that comes after.
+    """
+    planes = np.empty((3, image.height, image.width), np.uint8)
+    cv2.split(np.asarray(image), list(planes))
+    batch: BatchFeature = image_processor(
+        images=torch.from_numpy(planes), input_data_format="channels_first", return_tensors="pt"
+    )
+    return batch
 
 
 def plain_tokens(tokenizer: Tokenizer, text: str) -> list[int]:

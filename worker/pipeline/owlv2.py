@@ -9,7 +9,7 @@ from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 from worker.pipeline.box_selection import select
 from worker.pipeline.detect import Detector
-from worker.pipeline.hugging_face import plain_tokens, text_batch
+from worker.pipeline.hugging_face import plain_tokens, processed, text_batch
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Detection, Query
 
@@ -36,7 +36,7 @@ class Owlv2Detector(Detector):
         """As `detect`, for several labels at once; one detection for each, in their order."""
         prompts = [PROMPT.format(query.label) for query in queries]
         texts = text_batch(self._processor.tokenizer, prompts, self._maximum_tokens)
-        pixels = self._processor.image_processor(images=image, return_tensors="pt")
+        pixels = processed(self._processor.image_processor, image)
         outputs = self._model(**pixels.to(self._model.device), **texts.to(self._model.device))
         # Relative to a square whose side is the picture's longer one: the processor pads at the right or bottom.
         boxes = box_convert(outputs.pred_boxes[0].float(), "cxcywh", "xyxy") * max(image.size)

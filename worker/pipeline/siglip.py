@@ -12,7 +12,7 @@ from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
 from worker.pipeline.classify import TEMPLATES, Classifier
 from worker.pipeline.encoding import Encode
-from worker.pipeline.hugging_face import plain_tokens, pooled
+from worker.pipeline.hugging_face import plain_tokens, pooled, processed
 from worker.pipeline.images import pad_to_square
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Classification
@@ -61,7 +61,7 @@ class SiglipClassifier(Classifier):
     def _image_features(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
-        inputs = self._processor(images=square, return_tensors="pt").to(self._siglip.device)
+        inputs = processed(self._processor.image_processor, square).to(self._siglip.device)
         return _unit(self.encode(inputs["pixel_values"])[0])
 
     def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
