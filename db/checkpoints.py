@@ -78,9 +78,9 @@ class Checkpoint:
     box_thresholds: tuple[float, ...] = ()
     """Of a detector: the ladder of box scores, highest first."""
     middle: float = 0
-    """Of a classifier that looks at a picture's middle, too: which share of each side. 0 for one that doesn't."""
+    """Of a CLIP that looks at a picture's middle, too: which share of each side. 0 for one that doesn't."""
     context: float = 0
-    """Of a segmenter that is shown what is around a box: how much, in multiples of the box's longer side.
+    """Of an original SAM that is shown what is around a box: how much, in multiples of the box's longer side.
 
     0 for one that is shown the whole picture.
     """
