@@ -1,10 +1,12 @@
 """What every test of the client and the command line starts from."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from api.app import create_app
+from mainmask.stack.interruptions import SIGNALS
 from tests import servers
 from tests.mainmask import stand_in_worker
 
@@ -17,6 +19,17 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     # What rich makes of a terminal: neither colours nor a narrow one's line breaks.
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(autouse=True)
+def signals_that_arrive() -> Iterator[None]:
+    """Run in the background or by nohup, the tests ignore Ctrl-C or a hang-up, and so would all that they start."""
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture
