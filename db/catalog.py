@@ -1,13 +1,11 @@
-"""The table of checkpoints and profiles: data, and the look-ups in it.
+"""The table of checkpoints: data, and the look-up in it.
 
 What the publishers don't say in public, a commit or a checksum, is not made up here: the pull writes down what it got,
 and every load checks that it is still that. Parameters were counted on the architectures.
 """
 
-from collections.abc import Mapping
-
-from db.checkpoints import Bundled, Checkpoint, HubRepository, Kind, License, Profile, SamSize, WebFile
-from db.errors import UnknownModel, UnknownProfile
+from db.checkpoints import Bundled, Checkpoint, HubRepository, Kind, License, SamSize, WebFile
+from db.errors import UnknownModel
 from db.states import StageName
 
 APACHE = License("Apache-2.0", commercial_use=True)
@@ -219,25 +217,6 @@ CHECKPOINTS: dict[str, Checkpoint] = {
     checkpoint.name: checkpoint for checkpoint in (*CLASSIFIERS, *DETECTORS, *SEGMENTERS)
 }
 
-PROFILES: dict[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile("tiny", "mainmask/tiny-clip", "mainmask/tiny-grounding-dino", "mainmask/tiny-sam"),
-        Profile("base", "openai/clip-vit-base-patch32", "IDEA-Research/grounding-dino-tiny", "segment-anything/vit-b"),
-        Profile(
-            "large", "openai/clip-vit-large-patch14", "IDEA-Research/grounding-dino-base", "segment-anything/vit-h"
-        ),
-    )
-}
-
-
-def find_profile(name: str) -> Profile:
-    """The profile of this name; raises `UnknownProfile`, which lists those there are."""
-    try:
-        return PROFILES[name]
-    except KeyError as error:
-        raise UnknownProfile(name, sorted(PROFILES)) from error
-
 
 def find_checkpoint(name: str, stage: StageName) -> Checkpoint:
     """The stage's checkpoint of this name; raises `UnknownModel`, which lists those of the stage."""
@@ -245,13 +224,3 @@ def find_checkpoint(name: str, stage: StageName) -> Checkpoint:
     if checkpoint is None or checkpoint.stage is not stage:
         raise UnknownModel(name, stage, [known.name for known in CHECKPOINTS.values() if known.stage is stage])
     return checkpoint
-
-
-def chosen(profile_name: str, instead: Mapping[StageName, str | None] | None = None) -> dict[StageName, Checkpoint]:
-    """Each stage's checkpoint: the profile's, or the one that is named `instead` for the stage.
-
-    Raises `UnknownProfile` and `UnknownModel`.
-    """
-    profile = find_profile(profile_name)
-    named = {name: (instead or {}).get(name) or getattr(profile, name) for name in StageName}
-    return {stage: find_checkpoint(name, stage) for stage, name in named.items()}

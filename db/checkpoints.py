@@ -98,13 +98,3 @@ class Checkpoint:
                 return f"https://huggingface.co/{repository}"
             case WebFile(url):
                 return url
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The three checkpoints that work together, by name."""
-
-    name: str
-    classify: str
-    detect: str
-    segment: str

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from db import outbox, profiles, tallies
+from db import loaded_profiles, outbox, tallies
 from db.jobs import NewJob
 from db.keys import artifact_key, submitted_at
 from db.models import Instance, Job, Stage
@@ -43,7 +43,7 @@ def find(session: Session, key: str, profile: str, instead: Mapping[str, str] | 
 
     `instead` names the models that are asked for in the place of the profile's, by stage.
     """
-    models = profiles.models_of(session, profile, instead)
+    models = loaded_profiles.models_of(session, profile, instead)
     found = session.scalar(
         select(Job)
         .where(Job.reuse_key == key, Job.status == JobStatus.SUCCEEDED)

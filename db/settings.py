@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from db.catalog import CHECKPOINTS, chosen, find_checkpoint, find_profile
+from db.catalog import CHECKPOINTS, find_checkpoint
 from db.checkpoints import Checkpoint
 from db.errors import UnknownModel, UnknownProfile
 from db.image_limits import ImageLimits
+from db.profiles import chosen, find_profile
 from db.states import StageName
 
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from db.catalog import CHECKPOINTS, PROFILES, chosen
+from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
+from db.profiles import PROFILES, chosen
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "models.md"
 FLOAT32 = 4

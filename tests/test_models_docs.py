@@ -4,7 +4,8 @@ import re
 
 from typer.main import get_command
 
-from db.catalog import CHECKPOINTS, PROFILES
+from db.catalog import CHECKPOINTS
+from db.profiles import PROFILES
 from db.settings import Settings
 from mainmask.cli import app
 from tests.models_table import DOCUMENT, written

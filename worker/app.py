@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import messages
 from db.errors import MainmaskError
+from db.loaded_profiles import CONFIRMED_EVERY_SECONDS
 from db.messages import celery_app
-from db.profiles import CONFIRMED_EVERY_SECONDS
 from db.settings import settings
 from worker import observability
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import profiles
+from db import loaded_profiles
 from db.claims import Holder
 from db.image_limits import ImageLimits
 from db.models import JSON
@@ -66,12 +66,12 @@ class Runtime:
     def announce(self) -> None:
         """Say which models this process answers with."""
         with self.sessions.begin() as session:
-            profiles.announce(session, self.profile, *self._models())
+            loaded_profiles.announce(session, self.profile, *self._models())
 
     def confirm(self) -> None:
         """Say that it still does."""
         with self.sessions.begin() as session:
-            profiles.confirm(session, self.profile, *self._models())
+            loaded_profiles.confirm(session, self.profile, *self._models())
 
     def _models(self) -> tuple[dict[str, JSON], dict[str, JSON]]:
         """Its own by stage, and those that it lends by name."""

@@ -4,11 +4,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.guards import GuardedRoute, needs
-from db import profiles
+from db import loaded_profiles
 from db.api_keys import Scope
-from db.catalog import CHECKPOINTS, PROFILES
+from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
 from db.models import JSON
+from db.profiles import PROFILES
 from db.session import session_factory
 from db.settings import settings
 from db.states import StageName
@@ -46,7 +47,7 @@ class ModelTable(BaseModel):
 def list_models() -> ModelTable:
     """The table of models; those with `default` or `lent` are offered here."""
     with session_factory()() as session:
-        loaded = profiles.present(session, settings().profile)
+        loaded = loaded_profiles.present(session, settings().profile)
         cards = [*loaded.models.values(), *loaded.lent.values()] if loaded else []
     ready = {card["name"]: card for card in cards}
     return ModelTable(

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from uuid_utils.compat import uuid7
 
-from db import claims, jobs, profiles
+from db import claims, jobs, loaded_profiles
 from db.claims import Holder
 from db.keys import image_key
 from db.models import Job
@@ -130,7 +130,7 @@ def test_an_unknown_batch(client: TestClient) -> None:
 def test_answers_are_reused_in_batches(client: TestClient, picture: bytes) -> None:
     """A batch of questions that were all answered before is finished at once."""
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", MODELS)
+        loaded_profiles.announce(session, "tiny", MODELS)
     question = {"image_base64": encoded(picture), "labels": ["square", str(uuid7())]}
     finish(UUID(client.post("/v1/jobs", json=question).json()["id"]))
     batch = client.post("/v1/batches", json={"jobs": [question, question]}).json()

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.app import create_app
 from api.callers import Caller, caller
-from db import deliveries, profiles
+from db import deliveries, loaded_profiles
 from db.deliveries import Answered, Step
 from db.lines import Limits
 from db.models import SigningSecret
@@ -91,7 +91,7 @@ def test_only_the_events_that_were_asked_for_are_told(client: TestClient, pictur
 def test_an_answer_that_is_given_again_is_told(client: TestClient, picture: bytes) -> None:
     """The job has ended as it is made; the batch of such jobs, too."""
     with session_factory().begin() as session:
-        profiles.announce(session, settings().profile, MODELS)
+        loaded_profiles.announce(session, settings().profile, MODELS)
     label = f"square {uuid7()}"
     finish(UUID(submit(client, picture, labels=label).json()["id"]))
     answer = submit(client, picture, labels=label, webhook_url=URL)

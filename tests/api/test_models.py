@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, update
 
-from db import jobs, profiles
+from db import jobs, loaded_profiles
 from db.catalog import CHECKPOINTS
 from db.models import LoadedProfile
 from db.session import session_factory
@@ -57,7 +57,9 @@ def test_the_table_says_what_is_offered_and_ready(owl_is_lent: None, client: Tes
     """Default, lent, and there, with the revision that a worker has."""
     with session_factory().begin() as session:
         own = {"detect": {"name": "mainmask/tiny-grounding-dino", "revision": "0123", "license": "Apache-2.0"}}
-        profiles.announce(session, "tiny", own, {OWL: {"name": OWL, "revision": "4567", "license": "Apache-2.0"}})
+        loaded_profiles.announce(
+            session, "tiny", own, {OWL: {"name": OWL, "revision": "4567", "license": "Apache-2.0"}}
+        )
     table = listed(client)
     said = {name: (model["default"], model["lent"], model["ready"]) for name, model in table.items()}
     assert said["mainmask/tiny-grounding-dino"] == (True, False, True)
@@ -71,14 +73,14 @@ def test_models_are_ready_for_as_long_as_workers_are_heard_of(client: TestClient
     """What the last worker said a while before it went is no promise any more; one that comes back renews it."""
     own = {"detect": {"name": "mainmask/tiny-grounding-dino", "revision": "0123", "license": "Apache-2.0"}}
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", own)
+        loaded_profiles.announce(session, "tiny", own)
     assert listed(client)["mainmask/tiny-grounding-dino"]["ready"]
     with session_factory().begin() as session:
         session.execute(update(LoadedProfile).values(seen_at=LoadedProfile.seen_at - timedelta(seconds=61)))
     gone = listed(client)["mainmask/tiny-grounding-dino"]
     assert (gone["ready"], gone["revision"]) == (False, None)
     with session_factory().begin() as session:
-        profiles.confirm(session, "tiny", own, {})
+        loaded_profiles.confirm(session, "tiny", own, {})
     assert listed(client)["mainmask/tiny-grounding-dino"]["ready"]
 
 
@@ -90,12 +92,12 @@ def test_an_older_worker_does_not_speak_for_a_newer_one(client: TestClient) -> N
         return listed(client)["mainmask/tiny-grounding-dino"]["revision"]
 
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", new)
-        profiles.confirm(session, "tiny", old, {})
+        loaded_profiles.announce(session, "tiny", new)
+        loaded_profiles.confirm(session, "tiny", old, {})
     assert revision() == "new"
     with session_factory().begin() as session:
         session.execute(update(LoadedProfile).values(seen_at=LoadedProfile.seen_at - timedelta(seconds=61)))
-        profiles.confirm(session, "tiny", old, {})
+        loaded_profiles.confirm(session, "tiny", old, {})
     assert revision() == "old"
 
 
@@ -103,9 +105,9 @@ def test_what_could_not_be_announced_is_confirmed_later(client: TestClient) -> N
     """The database was away when the worker started."""
     with session_factory().begin() as session:
         session.execute(delete(LoadedProfile))
-        profiles.confirm(session, "tiny", MODELS, {})
+        loaded_profiles.confirm(session, "tiny", MODELS, {})
     with session_factory()() as session:
-        assert profiles.present(session, "tiny") is not None
+        assert loaded_profiles.present(session, "tiny") is not None
 
 
 @pytest.mark.parametrize("body", ["json", "form"])
@@ -148,16 +150,16 @@ def test_what_would_answer_anyhow_need_not_be_asked_for(client: TestClient, ques
 def test_answers_are_given_again_for_the_same_models_alone(client: TestClient, question: dict[str, Any]) -> None:
     """The answer of OWLv2 is no answer of the profile's detector; nor of another OWLv2."""
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", MODELS, {OWL: CARD})
+        loaded_profiles.announce(session, "tiny", MODELS, {OWL: CARD})
     asked = {**question, "models": {"detect": OWL}}
     finish(UUID(client.post("/v1/jobs", json=asked).json()["id"]))
     assert client.post("/v1/jobs", json=asked).json()["reused_from"]
     assert client.post("/v1/jobs", json=question).json()["reused_from"] is None
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", MODELS, {OWL: {**CARD, "revision": "new"}})
+        loaded_profiles.announce(session, "tiny", MODELS, {OWL: {**CARD, "revision": "new"}})
     assert client.post("/v1/jobs", json=asked).json()["reused_from"] is None
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", {})
+        loaded_profiles.announce(session, "tiny", {})
 
 
 def test_a_form_says_a_thing_once(client: TestClient, question: dict[str, Any], picture: bytes) -> None:

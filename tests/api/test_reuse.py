@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from db import profiles
+from db import loaded_profiles
 from db.keys import artifact_key, job_prefix
 from db.reuse import reuse_key
 from db.session import session_factory
@@ -23,10 +23,10 @@ from tests.new_jobs import new_job
 def question(client: TestClient, picture: bytes) -> Iterator[dict[str, Any]]:
     """What no other test asks, under models that a worker has announced."""
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", MODELS)
+        loaded_profiles.announce(session, "tiny", MODELS)
     yield {"image_base64": encoded(picture), "labels": ["square", f"circle {uuid4()}"]}
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", {})
+        loaded_profiles.announce(session, "tiny", {})
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_other_models_answer_anew(
 ) -> None:
     """An answer of models that no worker has loaded is nobody's any more."""
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", models)
+        loaded_profiles.announce(session, "tiny", models)
     assert client.post("/v1/jobs", json=question).status_code == 202
 
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from db.catalog import chosen
+from db.profiles import chosen
 from db.states import StageName
 from tests.worker.pipeline.published import publish, write_sums
 from worker.pipeline.model_files import SUMS, ModelFolder

@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 from PIL import Image
 
-from db.catalog import chosen
+from db.profiles import chosen
 from tests.worker.pipeline.published import publish
 from worker.pipeline.checkpoints import Loader
 from worker.pipeline.execution import Execution

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from db.catalog import chosen
+from db.profiles import chosen
 from db.states import StageName
 from tests.benchmarks.base_models import base_models
 from tests.benchmarks.figures import Figure, Goal

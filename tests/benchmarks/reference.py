@@ -14,7 +14,7 @@ from PIL import Image
 from segment_anything import SamPredictor
 from transformers import CLIPModel, CLIPProcessor, GroundingDinoForObjectDetection, GroundingDinoProcessor
 
-from db.catalog import chosen
+from db.profiles import chosen
 from db.states import StageName
 from worker.pipeline.classify import TEMPLATES, middle_of
 from worker.pipeline.close_ups import window

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from db.catalog import PROFILES
+from db.profiles import PROFILES
 from db.settings import Settings
 from mainmask.cli import app
 from tests.docker.alerts_manifest import MANIFEST, RULES, manifest

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from db import claims, jobs, load, profiles
+from db import claims, jobs, load, loaded_profiles
 from db.claims import Holder
 from db.models import Base
 from db.states import StageName
@@ -48,7 +48,7 @@ def test_the_processes_role_takes_a_job_from_its_submission_to_its_removal(sessi
     new = new_job()
     load.take_turns(session, new.tenant)
     jobs.create(session, new)
-    profiles.announce(session, "tiny", {})
+    loaded_profiles.announce(session, "tiny", {})
     claim = claims.take(session, new.id, StageName.CLASSIFY, Holder("here", 60), suspect=False)
     assert claim is not None
     jobs.start(session, new.id)

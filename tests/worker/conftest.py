@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 import redis
 
-from db import profiles
+from db import loaded_profiles
 from db.session import session_factory
 from db.states import StageName
 from tests.worker.fake_worker import Worker
@@ -34,7 +34,7 @@ def announced(worker: Worker) -> Iterator[None]:
     """The fakes are the models that answer."""
     models = {str(name): asdict(card) for name, card in worker.runtime().pipeline.cards.items()}
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", models)
+        loaded_profiles.announce(session, "tiny", models)
     yield
     with session_factory().begin() as session:
-        profiles.announce(session, "tiny", {})
+        loaded_profiles.announce(session, "tiny", {})

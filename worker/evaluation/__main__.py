@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import track
 
-from db.catalog import PROFILES, chosen
 from db.errors import MainmaskError, OutOfMemory
+from db.profiles import PROFILES, chosen
 from db.settings import settings
 from worker.evaluation.dataset import Sample, read_dataset
 from worker.evaluation.errors import DatasetInvalid, QuestionInvalid

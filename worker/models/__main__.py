@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from db.catalog import CHECKPOINTS, PROFILES, chosen
+from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid, CheckpointMissing, MainmaskError
+from db.profiles import PROFILES, chosen
 from db.settings import Settings, settings
 from worker.models.errors import UnknownName
 from worker.models.pull import Puller

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from PIL import Image
 
-from db.catalog import chosen
 from db.checkpoints import Checkpoint
 from db.errors import NoCandidates
+from db.profiles import chosen
 from db.settings import default_models_dir
 from db.states import StageName
 from worker.pipeline.broken_files import broken_files

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from db.catalog import CHECKPOINTS, chosen
+from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid
+from db.profiles import chosen
 from worker.pipeline import model_files
 from worker.pipeline.checkpoints import LoadedModel, Loader, card
 from worker.pipeline.execution import Execution

@@ -15,9 +15,10 @@ from tokenizers.processors import TemplateProcessing
 from torch import nn
 from transformers import GemmaTokenizer
 
-from db.catalog import CHECKPOINTS, PROFILES, SEGMENTERS, chosen
+from db.catalog import CHECKPOINTS, SEGMENTERS
 from db.checkpoints import Bundled, Checkpoint, WebFile
 from db.errors import CheckpointInvalid, CheckpointMissing, UnknownModel
+from db.profiles import PROFILES, chosen
 from db.states import StageName
 from tests.worker.pipeline.published import ARCHITECTURES, build, publish, write_sums
 from worker.pipeline.checkpoints import Loader
