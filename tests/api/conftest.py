@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +14,7 @@ from api.queue_depth import queue_depth
 from api.rate_limits import rate_limits
 from db.settings import settings
 from tests import servers
+from tests.api.answers import submit
 from tests.api_keys import ADMIN_KEY
 
 
@@ -53,3 +55,9 @@ def picture() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.fixture
+def job_id(client: TestClient, picture: bytes) -> UUID:
+    """A job that waits for a worker."""
+    return UUID(submit(client, picture, labels=["square"], reuse="false").json()["id"])
