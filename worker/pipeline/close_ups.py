@@ -1,6 +1,7 @@
 """Stage 3 for small segmentation models: each box is cut out of a close-up instead of the whole picture."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -50,4 +51,4 @@ class CloseUpSegmenter(Segmenter):
         mask = self.inner.segment(image.crop(shown), [moved])[0]
         pixels = np.zeros((image.height, image.width), bool)
         pixels[top:bottom, left:right] = mask.pixels
-        return Mask(pixels, predicted_iou=mask.predicted_iou, stability=mask.stability)
+        return replace(mask, pixels=pixels)

@@ -1,6 +1,6 @@
 """Boxes that are cut out of close-ups: what is shown, and where its mask lies in the picture."""
 
-from collections.abc import Sequence
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,28 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.whole_boxes import WholeBoxes
 from worker.pipeline.close_ups import CloseUpSegmenter, window
-from worker.pipeline.results import Box, Mask
-from worker.pipeline.segment import Segmenter
+from worker.pipeline.results import Box
 
 SIZE = (400, 300)
-
-
-class BoxFiller(Segmenter):
-    """Fills each box, and keeps the pictures that it was shown."""
-
-    def __init__(self) -> None:
-        self.shown: list[Image.Image] = []
-
-    def segment(self, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
-        """A mask of the box's whole pixels."""
-        self.shown.append(image)
-        masks = []
-        for left, top, right, bottom in boxes:
-            pixels = np.zeros((image.height, image.width), bool)
-            pixels[int(top) : int(bottom), int(left) : int(right)] = True
-            masks.append(Mask(pixels, predicted_iou=0.9, stability=0.8))
-        return masks
 
 
 @pytest.mark.parametrize(
@@ -69,10 +52,10 @@ def test_every_window_has_pixels_of_the_picture(
 def test_masks_lie_where_their_boxes_are() -> None:
     """Each box is shown alone, in its own surroundings; its mask is as large as the picture."""
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8))
-    filler = BoxFiller()
+    segmenter = Mock(wraps=WholeBoxes())
     boxes = [(100.0, 100.0, 200.0, 150.0), (300.0, 200.0, 400.0, 300.0)]
-    masks = CloseUpSegmenter(filler, context=2.0).segment(picture, boxes)
-    assert [shown.tobytes() for shown in filler.shown] == [
+    masks = CloseUpSegmenter(segmenter, context=2.0).segment(picture, boxes)
+    assert [call.args[0].tobytes() for call in segmenter.segment.call_args_list] == [
         picture.crop((50, 25, 250, 225)).tobytes(),
         picture.crop((250, 150, 400, 300)).tobytes(),
     ]
@@ -80,4 +63,4 @@ def test_masks_lie_where_their_boxes_are() -> None:
         expected = np.zeros((300, 400), bool)
         expected[int(top) : int(bottom), int(left) : int(right)] = True
         assert np.array_equal(mask.pixels, expected)
-        assert (mask.predicted_iou, mask.stability) == (0.9, 0.8)
+        assert (mask.predicted_iou, mask.stability) == (0.8, 0.9)
