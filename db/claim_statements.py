@@ -9,11 +9,11 @@ from typing import Any, cast
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Select,
     Table,
     bindparam,
     func,
     select,
+    true,
     update,
 )
 
@@ -58,22 +58,27 @@ def _leave(target: StageStatus, **values: Any) -> Any:
     )
 
 
-def _hand_on() -> Select[Any]:
-    """End the run and queue the next stage, in one round trip; gives how long it ran."""
-    left = COMPLETE.cte("complete")
-    queued = (
+def _next_stage(target: StageStatus, **values: Any) -> Any:
+    """With the end of a run, what becomes of the stage that follows it."""
+    return (
         update(_STAGES)
         .where(
-            _STAGES.c.job_id == left.c.job_id,
+            _STAGES.c.job_id == _COMPLETED.c.job_id,
             _STAGES.c.name == bindparam("next_stage"),
             _STAGES.c.status == StageStatus.PENDING,
         )
-        .values(status=StageStatus.QUEUED, due_at=func.clock_timestamp(), sent_at=func.clock_timestamp())
-        .cte("handed_on")
+        .values(status=target, due_at=func.clock_timestamp(), sent_at=func.clock_timestamp(), **values)
     )
-    return select(left.c.ran).add_cte(queued)
 
 
+_BEGUN: dict[str, Any] = {
+    "attempts": _STAGES.c.attempts + 1,
+    "token": _STAGES.c.token + 1,
+    "worker": bindparam("holder"),
+    "lease_expires_at": from_now(bindparam("lease_seconds")),
+    "started_at": func.clock_timestamp(),
+    "finished_at": None,
+}
 TAKE = (
     update(_STAGES)
     .where(
@@ -83,20 +88,17 @@ TAKE = (
         _STAGES.c.due_at <= func.clock_timestamp(),
         is_suspect_stage() == bindparam("as_suspect"),
     )
-    .values(
-        status=StageStatus.RUNNING,
-        attempts=_STAGES.c.attempts + 1,
-        token=_STAGES.c.token + 1,
-        worker=bindparam("holder"),
-        lease_expires_at=from_now(bindparam("lease_seconds")),
-        started_at=func.clock_timestamp(),
-        finished_at=None,
-    )
+    .values(status=StageStatus.RUNNING, **_BEGUN)
     .returning(_STAGES.c.token, _STAGES.c.attempts)
 )
 _RESULT: dict[str, Any] = {"result": bindparam("stage_result"), "model": bindparam("stage_model"), "error": None}
 COMPLETE = _leave(StageStatus.SUCCEEDED, finished_at=func.clock_timestamp(), **_RESULT)
-HAND_ON = _hand_on()
+_COMPLETED = COMPLETE.cte("complete")
+HAND_ON = select(_COMPLETED.c.ran).add_cte(_next_stage(StageStatus.QUEUED).cte("handed_on"))
+"""End the run and queue the next stage, in one round trip; gives how long it ran."""
+_KEPT = _next_stage(StageStatus.RUNNING, **_BEGUN).returning(_STAGES.c.token, _STAGES.c.attempts).cte("kept")
+KEEP = select(_COMPLETED.c.ran, _KEPT.c.token, _KEPT.c.attempts).join_from(_COMPLETED, _KEPT, true())
+"""End the run and take the next stage, in one round trip; gives how long it ran, and the claim."""
 RETRY = _leave(
     StageStatus.QUEUED,
     due_at=from_now(bindparam("delay_seconds")),

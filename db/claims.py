@@ -47,8 +47,7 @@ def take(session: Session, job_id: UUID, name: StageName, holder: Holder, *, sus
     run alone. Returns None when there is nothing to take: the message came twice or early, or the job has ended.
     """
     of = {"of_job": job_id, "of_stage": name, "as_suspect": suspect}
-    held_by = {"holder": holder.worker, "lease_seconds": holder.lease_seconds}
-    row = session.execute(claim_statements.TAKE, {**of, **held_by}).one_or_none()
+    row = session.execute(claim_statements.TAKE, {**of, **_held_by(holder)}).one_or_none()
     if row is None:
         return None
     tallies.stage_begun(session, name)
@@ -94,6 +93,26 @@ def complete(session: Session, held: Claim, result: JSON, model: JSON, *, hand_o
     return _leave(session, held, StageStatus.SUCCEEDED, claim_statements.HAND_ON, values)
 
 
+def keep(session: Session, held: Claim, result: JSON, model: JSON, holder: Holder) -> Claim | None:
+    """Store the result, and take the next stage before anyone else can; None when the claim was lost.
+
+    Raises ValueError after the last stage.
+    """
+    following = held.name.next
+    if following is None:
+        raise ValueError(f"Nothing follows {held.name}.")
+    check_stage(StageStatus.RUNNING, StageStatus.SUCCEEDED)
+    check_stage(StageStatus.PENDING, StageStatus.QUEUED)
+    check_stage(StageStatus.QUEUED, StageStatus.RUNNING)
+    values = {"stage_result": result, "stage_model": model, "next_stage": following}
+    row = session.execute(claim_statements.KEEP, {**_fence(held), **values, **_held_by(holder)}).one_or_none()
+    if row is None:
+        return None
+    tallies.stage_left(session, held.name, StageStatus.SUCCEEDED, None, row.ran)
+    tallies.stage_begun(session, following)
+    return Claim(held.job_id, following, row.token, row.attempts)
+
+
 def retry(session: Session, held: Claim, error: JSON, delay_seconds: float) -> bool:
     """Give the stage back for another attempt after the delay, with the error that ended this one."""
     values = {"stage_error": error, "delay_seconds": delay_seconds}
@@ -135,15 +154,23 @@ def _leave(
     session: Session, held: Claim, target: StageStatus, statement: Executable, values: Mapping[str, Any]
 ) -> bool:
     check_stage(StageStatus.RUNNING, target)
-    fence = {"of_job": held.job_id, "of_stage": held.name, "of_token": held.token}
-    left = session.execute(statement, {**fence, **values}).first()
+    left = session.execute(statement, {**_fence(held), **values}).first()
     if left is None:
         return False
     tallies.stage_left(session, held.name, target, values.get("stage_error"), left.ran)
     return True
 
 
+def _held_by(holder: Holder) -> dict[str, Any]:
+    return {"holder": holder.worker, "lease_seconds": holder.lease_seconds}
+
+
+def _fence(held: Claim) -> dict[str, Any]:
+    """The stage, if it still runs under the very token."""
+    return {"of_job": held.job_id, "of_stage": held.name, "of_token": held.token}
+
+
 def _is_any_of(claims: Collection[Claim]) -> ColumnElement[bool]:
-    """The fence: the stage still runs under the very token."""
+    """The same of many."""
     keys = [(claim.job_id, claim.name, claim.token) for claim in claims]
     return (Stage.status == StageStatus.RUNNING) & tuple_(Stage.job_id, Stage.name, Stage.token).in_(keys)

@@ -60,6 +60,11 @@ def _sender() -> Celery:
     return app
 
 
+def task_id(stage: StageName, job_id: UUID) -> str:
+    """By which Celery and Flower know a stage of a job, however often it is begun."""
+    return f"{stage}-{job_id}"
+
+
 def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0, priority: int = 0) -> bool:
     """Wake a worker for this stage of the job, after the row is committed; False when Redis can't be reached."""
     try:
@@ -67,7 +72,7 @@ def send(stage: StageName, job_id: UUID, *, delay_seconds: float = 0, priority: 
             stage,
             args=[str(job_id)],
             queue=stage,
-            task_id=f"{stage}-{job_id}",
+            task_id=task_id(stage, job_id),
             countdown=delay_seconds or None,
             priority=priority,
         )

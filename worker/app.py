@@ -17,11 +17,9 @@ from db.loaded_profiles import CONFIRMED_EVERY_SECONDS
 from db.messages import celery_app
 from db.settings import settings
 from worker import observability
+from worker.consuming import consuming
 
 logger = logging.getLogger(__name__)
-leaving = threading.Event()
-"""This process takes no more messages."""
-
 app = celery_app(settings())
 app.conf.imports = ("worker.tasks",)
 app.events_cls = "worker.task_events:PacedEvents"
@@ -46,10 +44,14 @@ def load_models(**_: Any) -> None:
     gc.freeze()
 
 
-def announce_ready(**_: Any) -> None:
-    """Look after what is claimed from now on, and tell whoever supervises this process that it consumes."""
+def announce_ready(sender: Any = None, **_: Any) -> None:
+    """Look after what is claimed from now on, and tell whoever supervises this process that it consumes.
+
+    `sender` is the consumer.
+    """
     from worker.runtime import runtime  # noqa: PLC0415 - as above
 
+    consuming.begin(sender)
     runtime().leases.start()
     _say(runtime().announce)
     threading.Thread(target=_confirm, args=[runtime().confirm], name="presence", daemon=True).start()
@@ -58,7 +60,7 @@ def announce_ready(**_: Any) -> None:
 
 
 def _confirm(confirm: Callable[[], None]) -> None:
-    while not leaving.wait(CONFIRMED_EVERY_SECONDS):
+    while not consuming.leaving.wait(CONFIRMED_EVERY_SECONDS):
         _say(confirm)
 
 
@@ -72,7 +74,7 @@ def _say(say: Callable[[], None]) -> None:
 
 def limit_shutdown(**_: Any) -> None:
     """A worker that is asked to stop finishes what it runs; what takes longer than the grace is handed back."""
-    leaving.set()
+    consuming.leaving.set()
     timer = threading.Timer(settings().shutdown_grace_seconds, _hand_back_and_end)
     timer.daemon = True  # where all is finished in time, the process ends without it
     timer.start()

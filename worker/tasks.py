@@ -1,25 +1,26 @@
-"""The Celery tasks, one a stage: claim, do the work, save, hand on."""
+"""The Celery tasks, one a stage: what a message begins, and what follows it in the same thread."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
 from uuid import UUID
 
 from celery import Task
-from opentelemetry.trace import SpanKind
-from structlog.contextvars import bind_contextvars
+from celery.exceptions import Retry
 
-from db import claims, jobs, messages, reuse, tracing
+from db import claims, messages
 from db.claims import Claim
 from db.errors import MainmaskError
-from db.keys import job_prefix
-from db.models import JSON, Job
+from db.models import Job
 from db.session import OUTAGES
 from db.states import StageName
-from worker import stages
+from worker import runs
 from worker.app import app
-from worker.outgoing.busy import OutgoingBusy
-from worker.retries import busy_delay_seconds, retry_delay_seconds
+from worker.consuming import consuming
+from worker.runs import Again, Saved
 from worker.runtime import runtime
 
 logger = logging.getLogger(__name__)
@@ -28,139 +29,72 @@ logger = logging.getLogger(__name__)
 def _stage_task(name: StageName) -> Any:
     """Register the task of one stage."""
 
-    def task(self: Task, job_id: str) -> None:
-        try:
-            run_stage(self, name, UUID(job_id))
-        except OUTAGES as error:
-            # Nothing is lost: what was claimed is handed back, what was not is sent again.
-            logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
+    def task(self: Task, job_id: str) -> float:
+        with _outages_logged(name, job_id):
+            return run_stage(partial(_again, self), name, UUID(job_id))
+        return 0.0
 
     return app.task(
         task,
         name=str(name),
         bind=True,
         throws=(MainmaskError,),  # a broken picture is its sender's fault: a line in the log, not a traceback
+        Request="worker.consuming:StageRequest",
     )
 
 
 classify, detect, segment = (_stage_task(name) for name in StageName)
 
 
-def run_stage(task: Task, name: StageName, job_id: UUID) -> None:
-    """Run a stage that is queued and due; a suspect one alone, so that it takes nobody with it."""
+@contextmanager
+def _outages_logged(name: StageName, job_id: str | UUID) -> Iterator[None]:
+    """Nothing is lost: what was claimed is handed back, what was not is sent again."""
+    try:
+        yield
+    except OUTAGES as error:
+        logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
+
+
+def run_stage(again: Again, name: StageName, job_id: UUID) -> float:
+    """Run a stage that is queued and due, and what follows; a suspect one alone, so that it takes nobody with it.
+
+    Returns how many seconds the stage itself took.
+    """
+    begun = time.monotonic()
     with runtime().gate.shared():
-        if taken := take(name, job_id, suspect=False):
-            _run(task, *taken)
-            return
+        if taken := runs.take(name, job_id, suspect=False):
+            saved = runs.run(again, *taken, keeps=True)
+            seconds = time.monotonic() - begun
+            _go_on(saved, taken[1])
+            return seconds
     with runtime().sessions() as session:
         is_suspect = claims.is_suspect(session, job_id, name)
     if is_suspect:
         with runtime().gate.alone():
-            if taken := take(name, job_id, suspect=True):
-                _run(task, *taken)
-                return
+            if taken := runs.take(name, job_id, suspect=True):
+                _go_on(runs.run(again, *taken, keeps=False), taken[1])
+                return time.monotonic() - begun
     logger.info("%s of job %s is not queued, or not due yet: nothing to do", name, job_id)
+    return time.monotonic() - begun
 
 
-def take(name: StageName, job_id: UUID, *, suspect: bool) -> tuple[Claim, Job] | None:
-    """The claim, committed, with the job as it is now; None when there is nothing to take."""
-    with runtime().sessions.begin() as session:
-        claim = claims.take(session, job_id, name, runtime().holder, suspect=suspect)
-        return None if claim is None else (claim, jobs.start(session, job_id))
+def _go_on(saved: Saved | None, job: Job) -> None:
+    """Do what this thread holds already, one stage after another; wake somebody for what it doesn't.
+
+    A message to itself and another claim cost a worker more than all else that it does besides the model's call.
+    """
+    while saved and (claim := saved.claim):
+        saved = None
+        with consuming.told(claim.name, claim.job_id), _outages_logged(claim.name, claim.job_id):
+            saved = runs.run(partial(_send_again, claim), claim, job, keeps=True)
+    if saved and saved.next_stage:
+        messages.send(saved.next_stage, job.id)
 
 
-def _run(task: Task, claim: Claim, job: Job) -> None:
-    """The work, between two short transactions; the lease is renewed for as long as it takes."""
-    bind_contextvars(**claim.log_fields)
-    try:
-        with runtime().leases.held(claim):
-            saved, output = _work(task, claim, job)
-    except OUTAGES:
-        runtime().leases.give_up(claim)
-        raise
-    if not saved:
-        logger.warning("%s of job %s was taken over or canceled: its result is refused", claim.name, claim.job_id)
-        _clear_if_deleted(claim.job_id)
-    elif output.outcome is None and claim.name.next:
-        messages.send(claim.name.next, claim.job_id)
-
-
-def _work(task: Task, claim: Claim, job: Job) -> tuple[bool, stages.StageOutput]:
-    try:
-        with tracing.span(claim.name, job.traceparent, SpanKind.CONSUMER, _attributes(claim, job)):
-            output = stages.run(claim.name, job, runtime())
-            return save(claim, output), output
-    except OUTAGES:
-        raise
-    except OutgoingBusy as error:
-        _come_back(task, claim, error)
-        raise
-    except Exception as error:
-        _give_up_or_retry(task, claim, error)
-        raise
-
-
-def _clear_if_deleted(job_id: UUID) -> None:
-    """Remove what was stored for a job whose pictures were removed before, with its row."""
-    with runtime().sessions() as session:
-        is_there = session.get(Job, job_id) is not None
-    if not is_there:
-        runtime().store.delete_prefix(job_prefix(job_id))
-
-
-def _attributes(claim: Claim, job: Job) -> Mapping[str, str | int]:
-    return {
-        "messaging.system": "redis",
-        "messaging.operation.type": "process",
-        "messaging.destination.name": claim.name,
-        "mainmask.job.id": str(claim.job_id),
-        "mainmask.attempt": claim.attempt,
-        "mainmask.tenant": job.tenant,
-    }
-
-
-def save(claim: Claim, output: stages.StageOutput) -> bool:
-    """Commit the result with what follows from it: the job's end, or the next stage in the queue."""
-    with runtime().sessions.begin() as session:
-        next_stage = claim.name.next if output.outcome is None else None
-        if not claims.complete(session, claim, output.result, output.model, hand_on_to=next_stage):
-            return False
-        session.add_all(output.instances)
-        if output.image:
-            jobs.describe_image(session, claim.job_id, output.image, output.reuse_key)
-        if output.answer:
-            reuse.fill_in(session, claim.job_id, output.answer)
-        if output.outcome:
-            session.flush()  # the instances are there before the job says so
-            jobs.succeed(session, claim.job_id, claim.name, output.outcome, output.label)
-    return True
-
-
-def _come_back(task: Task, claim: Claim, error: OutgoingBusy) -> None:
-    """Hand the stage back for a moment: other stages need the thread, and its picture wasn't asked for yet."""
-    delay_seconds = busy_delay_seconds()
-    with runtime().sessions.begin() as session:
-        claims.hand_back(session, [claim], delay_seconds)
+def _again(task: Task, error: Exception, delay_seconds: float) -> NoReturn:
     raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
 
 
-def _give_up_or_retry(task: Task, claim: Claim, error: Exception) -> None:
-    """Queue the stage again and raise Celery's `Retry`, which Flower shows as one; or end the job with the cause."""
-    delay_seconds = retry_delay_seconds(claim.name, claim.attempt, error)
-    document = error_document(error)
-    with runtime().sessions.begin() as session:
-        if delay_seconds is not None:
-            was_held = claims.retry(session, claim, document, delay_seconds)
-        elif was_held := claims.fail(session, claim, document):
-            jobs.fail(session, claim.job_id, claim.name, document)
-    if not was_held:
-        _clear_if_deleted(claim.job_id)
-    if delay_seconds is not None:
-        raise task.retry(exc=error, countdown=delay_seconds, max_retries=None)
-
-
-def error_document(error: Exception) -> JSON:
-    """What the caller is told: our own errors speak for themselves, the inside of others stays in the log."""
-    if isinstance(error, MainmaskError):
-        return {"type": error.code, "message": str(error)}
-    return {"type": "internal", "message": f"An unexpected {type(error).__name__} ended the stage."}
+def _send_again(claim: Claim, error: Exception, delay_seconds: float) -> NoReturn:
+    messages.send(claim.name, claim.job_id, delay_seconds=delay_seconds)
+    raise Retry(exc=error, when=delay_seconds)

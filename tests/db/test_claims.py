@@ -61,7 +61,24 @@ def test_the_holder_stores_its_result_and_the_next_stage_is_queued(session: Sess
     assert take(session, job, StageName.DETECT) is not None
 
 
-@pytest.mark.parametrize("write", ["complete", "retry", "fail", "renew", "hand_back"])
+def test_the_holder_keeps_the_job(session: Session, job: Job) -> None:
+    """With the result the next stage is taken, counted and leased; nobody else finds anything to take."""
+    first = taken(session, job)
+    kept = claims.keep(session, first, CLASSIFIED, CARD, HOLDER)
+    before, after = stage_of(session, job.id), stage_of(session, job.id, StageName.DETECT)
+    assert kept == Claim(job.id, StageName.DETECT, after.token, 1)
+    assert (before.status, before.result, before.model) == (StageStatus.SUCCEEDED, CLASSIFIED, CARD)
+    assert (before.lease_expires_at, before.worker) == (None, None)
+    assert (after.status, after.attempts, after.worker) == (StageStatus.RUNNING, 1, "here")
+    assert None not in (after.lease_expires_at, after.started_at, after.due_at, after.sent_at)
+    assert take(session, job, StageName.DETECT) is None
+    last = claims.keep(session, kept, CLASSIFIED, CARD, HOLDER)
+    assert last is not None
+    with pytest.raises(ValueError, match="Nothing follows segment"):
+        claims.keep(session, last, CLASSIFIED, CARD, HOLDER)
+
+
+@pytest.mark.parametrize("write", ["complete", "keep", "retry", "fail", "renew", "hand_back"])
 def test_a_stale_token_writes_nothing(session: Session, job: Job, write: str) -> None:
     """After a takeover the first holder's result, error, renewal and hand-back are all refused."""
     stale = taken(session, job)
@@ -70,6 +87,7 @@ def test_a_stale_token_writes_nothing(session: Session, job: Job, write: str) ->
     assert current.token > stale.token
     writes: dict[str, Callable[[], object]] = {
         "complete": lambda: claims.complete(session, stale, CLASSIFIED, CARD),
+        "keep": lambda: claims.keep(session, stale, CLASSIFIED, CARD, HOLDER),
         "retry": lambda: claims.retry(session, stale, OUTAGE, 0),
         "fail": lambda: claims.fail(session, stale, OUTAGE),
         "renew": lambda: claims.renew(session, [stale], 60),
@@ -78,6 +96,7 @@ def test_a_stale_token_writes_nothing(session: Session, job: Job, write: str) ->
     assert not writes[write]()
     stage = stage_of(session, job.id)
     assert (stage.status, stage.token, stage.result) == (StageStatus.RUNNING, current.token, None)
+    assert stage_of(session, job.id, StageName.DETECT).status is StageStatus.PENDING
 
 
 def test_renewing_tells_what_is_still_held(session: Session, job: Job) -> None:

@@ -48,11 +48,13 @@ class Known:
     ended: bool = False
 
 
+HOLDER = Holder("here", 3600)
+
+
 def take(session: Session, job_id: UUID, name: StageName) -> Claim | None:
     """Claim the stage as a worker does, suspect or not."""
-    holder = Holder("here", 3600)
     for suspect in (False, True):
-        if claim := claims.take(session, job_id, name, holder, suspect=suspect):
+        if claim := claims.take(session, job_id, name, HOLDER, suspect=suspect):
             jobs.start(session, job_id)
             return claim
     return None
@@ -142,6 +144,19 @@ class Interleavings(RuleBasedStateMachine):
         accepted = self.committed(save)
         self.left(claim, accepted)
         self.known[claim.job_id].ended |= accepted and not (claim.name.next and found)
+
+    @rule(target=old_claims, claim=old_claims)
+    def keep(self, claim: Claim) -> Any:
+        """A worker stores a result, and goes on with the job itself."""
+        following = claim.name.next
+        if following is None:
+            return multiple()
+        kept: Claim | None = self.committed(lambda session: claims.keep(session, claim, RESULT, CARD, HOLDER))
+        self.left(claim, kept is not None)
+        if kept is None:
+            return multiple()
+        self.known[claim.job_id].holders[following] = kept
+        return kept
 
     @rule(claim=old_claims)
     def retry(self, claim: Claim) -> None:

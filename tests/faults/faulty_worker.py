@@ -3,7 +3,7 @@
 - `kill-in-STAGE`: SIGKILL of the process while it runs the stage, at the first attempt.
 - `poison-in-STAGE`: the same at every attempt.
 - `hang-in-STAGE`: the first attempt never ends; the deadline of every stage is short here.
-- `kill-after-STAGE`: SIGKILL between the stage's commit and the next stage's message.
+- `kill-after-STAGE`: SIGKILL right after the stage's commit, which took the next stage, too.
 - `half-put`: the first attempt's second picture can't be stored.
 """
 
@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any, NoReturn
 from uuid import UUID
 
-from db import messages
 from db.claims import Claim
 from db.errors import StorageUnavailable
 from db.models import Job
 from db.states import StageName
 from db.storage import ObjectStore
 from tests.faults import audit
-from worker import stages, tasks
+from worker import runs, stages
 from worker.app import app
 from worker.retries import POLICIES
 from worker.runtime import Runtime
@@ -33,8 +32,8 @@ HASTY_DEADLINE_SECONDS = 30.0
 
 POLICIES.update({name: replace(policy, deadline_seconds=HASTY_DEADLINE_SECONDS) for name, policy in POLICIES.items()})
 
-run, send, put = stages.run, messages.send, ObjectStore.put
-take, save = tasks.take, tasks.save
+run, put = stages.run, ObjectStore.put
+take, save = runs.take, runs.save
 faults: dict[UUID, str] = {}
 pictures: dict[str, int] = {}
 
@@ -58,14 +57,6 @@ def run_with_faults(name: StageName, job: Job, runtime: Runtime) -> stages.Stage
     return run(name, job, runtime)
 
 
-def send_with_faults(stage: StageName, job_id: UUID, **options: Any) -> bool:
-    """The message, unless this process dies before it."""
-    before = list(StageName)[list(StageName).index(stage) - 1]
-    if faults.pop(job_id, "") == f"kill-after-{before}":
-        die()
-    return send(stage, job_id, **options)
-
-
 def put_with_faults(store: ObjectStore, key: str, body: Any, content_type: str) -> None:
     """The object, unless it is the second one of a job whose storage fails half-way."""
     job = key.split("/")[1]
@@ -83,16 +74,19 @@ def take_on_record(name: StageName, job_id: UUID, *, suspect: bool) -> tuple[Cla
     return taken
 
 
-def save_on_record(claim: Claim, output: stages.StageOutput) -> bool:
-    """The result, noted once it is committed."""
-    saved = save(claim, output)
+def save_on_record(claim: Claim, job: Job, output: stages.StageOutput, *, keeps: bool) -> runs.Saved | None:
+    """The result, noted once it is committed, with the claim on the next stage; unless this process dies of it."""
+    saved = save(claim, job, output, keeps=keeps)
     if saved:
         audit.note("completed", claim)
+        if saved.claim:
+            audit.note("taken", saved.claim)
+        if faults.pop(claim.job_id, "") == f"kill-after-{claim.name}":
+            die()
     return saved
 
 
-tasks.take = take_on_record
-tasks.save = save_on_record
+runs.take = take_on_record
+runs.save = save_on_record
 stages.run = run_with_faults
-messages.send = send_with_faults
 ObjectStore.put = put_with_faults  # type: ignore[method-assign,assignment] # for this process

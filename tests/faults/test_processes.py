@@ -29,8 +29,8 @@ def test_a_worker_is_killed_during_a_stage(site: Site, stage: StageName) -> None
 
 
 @pytest.mark.parametrize("stage", [StageName.CLASSIFY, StageName.DETECT])
-def test_a_worker_is_killed_between_a_commit_and_the_next_message(site: Site, stage: StageName) -> None:
-    """The next stage is queued and nobody was told: the sweep tells somebody."""
+def test_a_worker_is_killed_between_two_stages_of_a_job(site: Site, stage: StageName) -> None:
+    """The commit of the one took the other: its lease runs out, and somebody else takes it up."""
     site.submit(CROWD)
     site.submit(1, fault=f"kill-after-{stage}")
     wait_until(lambda: not all(map(site.is_running, WORKERS)), 60, "a worker has died")

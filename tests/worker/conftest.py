@@ -1,23 +1,27 @@
 """The tasks as their tests want them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import event
 
 from db import loaded_profiles
 from db.session import session_factory
 from db.states import StageName
 from tests.worker.fake_worker import Worker
-from worker import tasks
+from worker import runs, tasks
 
 
 @pytest.fixture
 def worker(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Tasks whose models are fakes."""
     made = Worker()
-    monkeypatch.setattr(tasks, "runtime", made.runtime)
+    for module in (tasks, runs):
+        monkeypatch.setattr(module, "runtime", made.runtime)
     return made
 
 
@@ -38,3 +42,23 @@ def announced(worker: Worker) -> Iterator[None]:
     yield
     with session_factory().begin() as session:
         loaded_profiles.announce(session, "tiny", {})
+
+
+@pytest.fixture
+def round_trips(worker: Worker) -> Iterator[Counter[str]]:
+    """How many `statements` went to Postgres, and how many `calls` to S3."""
+    counted: Counter[str] = Counter()
+
+    def count_statement(*_: Any) -> None:
+        counted["statements"] += 1
+
+    def count_call(**_: Any) -> None:
+        counted["calls"] += 1
+
+    engine = session_factory().kw["bind"]
+    events = worker.store._client.meta.events
+    event.listen(engine, "before_cursor_execute", count_statement)
+    events.register("before-call.s3", count_call)
+    yield counted
+    event.remove(engine, "before_cursor_execute", count_statement)
+    events.unregister("before-call.s3", count_call)

@@ -13,6 +13,7 @@ from db.settings import settings
 from tests.mainmask.stack.programs import wait_for
 from worker import app as worker_app
 from worker import runtime as runtime_module
+from worker.consuming import consuming
 
 
 @pytest.fixture
@@ -60,8 +61,8 @@ def test_a_worker_says_that_it_is_there_for_as_long_as_it_is(monkeypatch: pytest
         wait_for(lambda: there.confirm.call_count >= 3)
         (presence,) = (thread for thread in threading.enumerate() if thread.name == "presence")
     finally:
-        worker_app.leaving.set()
+        consuming.leaving.set()
     there.leases.start.assert_called_once_with()
     presence.join(5)
     assert not presence.is_alive()
-    worker_app.leaving.clear()
+    consuming.leaving.clear()

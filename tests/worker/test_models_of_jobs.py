@@ -10,7 +10,7 @@ from db.catalog import CHECKPOINTS
 from db.checkpoints import Checkpoint
 from db.states import JobStatus, StageName
 from tests.worker.fake_worker import BOX, FakeDetector, Worker, submit
-from worker import tasks
+from worker import runs
 from worker.lending import Lending, Lent
 from worker.pipeline.checkpoints import LoadedModel
 from worker.pipeline.loaded_models import LoadedModels
@@ -38,7 +38,7 @@ def test_no_job_gets_anothers_model(worker: Worker, monkeypatch: pytest.MonkeyPa
     """Through queue, stages and results: the answer is that of the model which the job named, and says so."""
     models = LoadedModels(load, maximum=1)  # each makes room for the other
     lending = Lending({name: Lent(CHECKPOINTS[name], card(name), models) for name in LENT})
-    monkeypatch.setattr(tasks, "runtime", lambda: replace(worker.runtime(), lending=lending))
+    monkeypatch.setattr(runs, "runtime", lambda: replace(worker.runtime(), lending=lending))
     wanted = [None, *LENT] * 6
     ids = [submit(labels=["cat"], models={"detect": name} if name else None) for name in wanted]
     with ThreadPoolExecutor(6) as pool:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import redis
 from celery.exceptions import Retry
 from PIL import Image
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.exc import DataError, OperationalError
 
 from db import jobs
@@ -39,7 +38,7 @@ from tests.worker.fake_worker import (
     submit,
     submit_pointer,
 )
-from worker import tasks
+from worker import runs
 from worker.pipeline.results import Classification
 from worker.retries import OUTAGE
 from worker.runtime import image_cache
@@ -198,7 +197,7 @@ def test_a_result_that_cannot_be_saved_costs_no_attempt(worker: Worker, monkeypa
     """Postgres goes away before the commit: the stage is handed back when it is there again, as if never begun."""
     job_id = submit(labels=["cat"])
     with monkeypatch.context() as outage:
-        outage.setattr(tasks, "save", Mock(side_effect=OperationalError("", {}, Exception())))
+        outage.setattr(runs, "save", Mock(side_effect=OperationalError("", {}, Exception())))
         with pytest.raises(OperationalError):
             worker.run(StageName.CLASSIFY, job_id)
     worker.leases.check()
@@ -251,31 +250,15 @@ def test_a_picture_that_can_not_be_stored_fails_the_stage_for_now(
     assert worker.store.get(artifact_key(job_id, 0, Artifact.OVERLAY))
 
 
-def test_round_trips_of_a_stage(worker: Worker) -> None:
+def test_round_trips_of_a_stage(worker: Worker, round_trips: Counter[str]) -> None:
     """The statements to Postgres and the calls of S3 that each stage takes: more of them must be meant."""
     worker.images = image_cache(10**6)
     job_id = submit(labels=["cat", "dog"], image_sha256=hashlib.sha256(picture_file()).hexdigest())
-    counted: Counter[str] = Counter()
-
-    def count_statement(*_: Any) -> None:
-        counted["statements"] += 1
-
-    def count_call(**_: Any) -> None:
-        counted["calls"] += 1
-
-    engine = session_factory().kw["bind"]
-    events = worker.store._client.meta.events
-    event.listen(engine, "before_cursor_execute", count_statement)
-    events.register("before-call.s3", count_call)
     taken = {}
-    try:
-        for name in StageName:
-            counted.clear()
-            worker.run(name, job_id)
-            taken[name] = (counted["statements"], counted["calls"])
-    finally:
-        event.remove(engine, "before_cursor_execute", count_statement)
-        events.unregister("before-call.s3", count_call)
+    for name in StageName:
+        round_trips.clear()
+        worker.run(name, job_id)
+        taken[name] = (round_trips["statements"], round_trips["calls"])
     # The claim, the job with its stages (the first stage starts it), and the result with the next stage; after the
     # last stage the instances and the job's end. One picture in, three out.
     assert taken == {StageName.CLASSIFY: (4, 1), StageName.DETECT: (3, 0), StageName.SEGMENT: (5, 3)}
@@ -285,7 +268,7 @@ def test_a_result_that_no_database_takes_fails_the_job(worker: Worker, monkeypat
     """That is no outage: handed back, it would come again for ever."""
     job_id = submit(labels=["cat"])
     with monkeypatch.context() as broken:
-        broken.setattr(tasks, "save", Mock(side_effect=DataError("", {}, Exception())))
+        broken.setattr(runs, "save", Mock(side_effect=DataError("", {}, Exception())))
         with pytest.raises(DataError):
             worker.run(StageName.CLASSIFY, job_id)
     worker.leases.check()

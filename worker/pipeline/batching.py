@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -33,8 +33,6 @@ class BatchLimits:
 class _Entry(Generic[ItemT, ResultT]):
     item: ItemT
     key: Hashable
-    turn: threading.Condition
-    """Notified when it may lead a batch, and when its result is there."""
     since: float = field(default_factory=time.monotonic)
     is_taken: bool = False
     result: "Future[ResultT]" = field(default_factory=Future)
@@ -43,12 +41,9 @@ class _Entry(Generic[ItemT, ResultT]):
 class Batcher(Generic[ItemT, ResultT]):
     """Merges the calls of threads that wait for their results.
 
-    It has no thread of its own: the one that has waited longest runs the batch for all in it, one batch at a time. So
-    there is nothing to be shut down, and a call that hangs holds all of its jobs' threads, where the watchdog of the
-    leases sees every one of them.
-
-    Between two batches the device is idle, so little happens there: the next one's leader is woken alone, and before
-    anyone gets a result.
+    One thread runs the batches, one after another: between two the device is idle, and to hand the lead from one
+    waiting thread to the next would cost two turns at Python's lock instead of one. A call that hangs holds all of its
+    jobs' threads, where the watchdog of the leases sees every one of them.
     """
 
     def __init__(
@@ -66,9 +61,11 @@ class Batcher(Generic[ItemT, ResultT]):
         self._limits = limits
         self._key = key
         self._waiting: deque[_Entry[ItemT, ResultT]] = deque()
-        self._is_running = False
+        self._is_served = False
+        # It has no thread before the first batch, and none after the batcher is gone.
+        self._device = ThreadPoolExecutor(1, f"{stage}-batches")
         self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
+        self._room, self._arrived = threading.Condition(self._lock), threading.Condition(self._lock)
         self._size_metric, self._wait_metric = BATCH_SIZE.labels(stage), BATCH_WAIT.labels(stage)
 
     def __call__(self, item: ItemT) -> ResultT:
@@ -77,49 +74,56 @@ class Batcher(Generic[ItemT, ResultT]):
         Raises what `run` raises for this item alone: a batch that fails is run again, one item at a time. Raises
         `TimeoutError` when its turn doesn't come.
         """
-        entry: _Entry[ItemT, ResultT] = _Entry(item, self._key(item), threading.Condition(self._lock))
+        entry: _Entry[ItemT, ResultT] = _Entry(item, self._key(item))
         if self._limits.size == 1:
             self._count([entry], time.monotonic())
             return self._run([item])[0]
-        if batch := self._queue(entry):
-            self._lead(batch)
-        return entry.result.result()
-
-    def _queue(self, entry: _Entry[ItemT, ResultT]) -> list[_Entry[ItemT, ResultT]]:
-        """Wait until the entry's result is there, or until it leads the batch that is returned."""
         patience_ends = entry.since + self._limits.patience_seconds
         with self._lock:
-            self._wait_for_room(patience_ends)
+            if not self._room.wait_for(lambda: len(self._waiting) < self._limits.waiting, _until(patience_ends)):
+                self._give_up()
             self._waiting.append(entry)
-            self._wake_first()  # its batch may be full
-            while not entry.result.done():
-                # What has begun is the watchdog's to judge; until then, this is.
-                until = None if entry.is_taken else patience_ends
-                if not self._is_running and self._waiting and self._waiting[0] is entry:
-                    batch = self._batch()
-                    until = entry.since + self._limits.wait_seconds
-                    if len(batch) == self._limits.size or time.monotonic() >= until:
-                        return self._take(batch)
-                elif until is not None and time.monotonic() >= until:
-                    self._waiting.remove(entry)
-                    self._room.notify()
-                    self._wake_first()
-                    self._give_up()
-                entry.turn.wait(None if until is None else max(0.0, until - time.monotonic()))
-        return []
+            if self._is_served:
+                self._arrived.notify()
+            else:
+                self._is_served = True
+                self._device.submit(self._serve)
+        if not wait([entry.result], _until(patience_ends)).done:
+            self._withdraw(entry)
+        # What has begun is the watchdog's to judge.
+        return entry.result.result()
 
-    def _wait_for_room(self, until: float) -> None:
-        patience_seconds = max(0.0, until - time.monotonic())
-        if not self._room.wait_for(lambda: len(self._waiting) < self._limits.waiting, patience_seconds):
-            self._give_up()
+    def _withdraw(self, entry: _Entry[ItemT, ResultT]) -> None:
+        with self._lock:
+            if not entry.is_taken:
+                self._waiting.remove(entry)
+                self._room.notify()
+                self._arrived.notify()
+                self._give_up()
 
     def _give_up(self) -> None:
         raise TimeoutError(f"The model is too busy: no turn within {self._limits.patience_seconds:g} s.")
 
-    def _wake_first(self) -> None:
-        """While a batch runs nobody can lead another."""
-        if self._waiting and not self._is_running:
-            self._waiting[0].turn.notify()
+    def _serve(self) -> None:
+        """Run batches for as long as anything waits."""
+        while batch := self._next():
+            begun = time.monotonic()
+            outcomes = self._outcomes(batch)
+            self._count(batch, begun)
+            for settle in outcomes:
+                settle()
+
+    def _next(self) -> list[_Entry[ItemT, ResultT]]:
+        """The next batch, once it is full or its first item has waited long enough; empty when nothing waits."""
+        with self._lock:
+            while self._waiting:
+                batch = self._batch()
+                seconds = _until(batch[0].since + self._limits.wait_seconds)
+                if len(batch) == self._limits.size or not seconds:
+                    return self._take(batch)
+                self._arrived.wait(seconds)
+            self._is_served = False
+            return []
 
     def _batch(self) -> list[_Entry[ItemT, ResultT]]:
         """The first entry, and those that may join it, oldest first."""
@@ -130,24 +134,8 @@ class Batcher(Generic[ItemT, ResultT]):
         for entry in batch:
             self._waiting.remove(entry)
             entry.is_taken = True
-        self._is_running = True
         self._room.notify(len(batch))
         return batch
-
-    def _lead(self, batch: list[_Entry[ItemT, ResultT]]) -> None:
-        begun = time.monotonic()
-        try:
-            outcomes = self._outcomes(batch)
-        finally:
-            with self._lock:
-                self._is_running = False
-                self._wake_first()
-        with self._lock:
-            for settle in outcomes:
-                settle()
-            for entry in batch:
-                entry.turn.notify()
-        self._count(batch, begun)
 
     def _outcomes(self, batch: list[_Entry[ItemT, ResultT]]) -> list[Callable[[], None]]:
         """What gives each entry its result, or its error."""
@@ -164,3 +152,8 @@ class Batcher(Generic[ItemT, ResultT]):
         self._size_metric.observe(len(batch))
         for entry in batch:
             self._wait_metric.observe(begun - entry.since)
+
+
+def _until(moment: float) -> float:
+    """Seconds from now; 0 when it has passed."""
+    return max(0.0, moment - time.monotonic())

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -167,3 +168,19 @@ def test_batches_and_waits_are_counted(device: Device) -> None:
     assert counted.value("mainmask_batch_size_sum", stage="test") == 3
     assert counted.value("mainmask_batch_wait_seconds_count", stage="test") == 3
     assert counted.value("mainmask_batch_wait_seconds_sum", stage="test") >= 0.05
+
+
+def test_the_thread_ends_with_the_batcher(device: Device) -> None:
+    """A model that makes room for another is held by nothing."""
+    batcher = Batcher(device.run, BatchLimits(size=2), "ending")
+    assert batcher(1) == 2
+
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("ending-batches")]
+
+    (thread,) = threads()
+    held = weakref.ref(batcher)
+    del batcher
+    until(lambda: held() is None)
+    thread.join(5)
+    assert not threads()

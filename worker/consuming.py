@@ -1,0 +1,83 @@
+"""What this process's Celery consumer takes, and what it tells Flower."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from celery.exceptions import Retry
+from celery.worker.request import Request
+from structlog.contextvars import bound_contextvars
+
+from db import messages
+from db.errors import MainmaskError
+from db.states import StageName
+
+logger = logging.getLogger(__name__)
+
+
+class Consuming:
+    """The consumer of this process, once there is one. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._consumer: Any = None  # Celery is untyped
+        self.leaving = threading.Event()
+        """This process takes nothing more."""
+
+    def begin(self, consumer: Any) -> None:
+        """This consumer takes messages from now on."""
+        self._consumer = consumer
+
+    def takes(self, name: StageName) -> bool:
+        """Whether this process does such stages; its queues can be cancelled, and others added, while it runs."""
+        if self._consumer is None or self.leaving.is_set():
+            return False
+        return name in self._consumer.app.amqp.queues.consume_from
+
+    @contextmanager
+    def told(self, name: StageName, job_id: UUID) -> Iterator[None]:
+        """Flower and the log hear of the block as of a task that a message began; its errors end here, too."""
+        self._tell("task-received", name, job_id, args=f"('{job_id}',)", kwargs="{}")
+        self._tell("task-started", name, job_id)
+        begun = time.monotonic()
+        with bound_contextvars(stage=str(name), attempt=1):
+            try:
+                yield
+            except Retry as retry:
+                logger.info("%s of job %s: retry: %s", name, job_id, retry)
+                self._tell("task-retried", name, job_id, exception=repr(retry.exc))
+            except MainmaskError as error:  # the sender's fault, or an outage's: no traceback
+                logger.info("%s of job %s failed: %s", name, job_id, error)
+                self._tell("task-failed", name, job_id, exception=repr(error))
+            except Exception as error:
+                logger.exception("%s of job %s failed", name, job_id)
+                self._tell("task-failed", name, job_id, exception=repr(error))
+            else:
+                seconds = time.monotonic() - begun
+                logger.info("%s of job %s succeeded in %.3f s", name, job_id, seconds)
+                self._tell("task-succeeded", name, job_id, result="None", runtime=seconds)
+
+    def _tell(self, event: str, name: StageName, job_id: UUID, **fields: Any) -> None:
+        """Called by the thread that runs the stage, as Celery calls its own."""
+        dispatcher = self._consumer.event_dispatcher  # another one after each reconnection
+        if dispatcher and dispatcher.enabled:
+            dispatcher.send(event, uuid=messages.task_id(name, job_id), name=str(name), **fields)
+
+
+class StageRequest(Request):  # type: ignore[misc]  # Celery is untyped
+    """A stage that a message began. Its result is how many seconds it took itself: Flower is told of these.
+
+    Celery's own count has those of the stages that followed in the same thread.
+    """
+
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery names it so
+        """As Celery's."""
+        if type == "task-succeeded":
+            fields["runtime"] = float(fields["result"])
+        super().send_event(type, **fields)
+
+
+consuming = Consuming()
