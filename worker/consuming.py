@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import format_exc
 from typing import Any
 from uuid import UUID
 
@@ -48,13 +49,13 @@ class Consuming:
                 yield
             except Retry as retry:
                 logger.info("%s of job %s: retry: %s", name, job_id, retry)
-                self._tell("task-retried", name, job_id, exception=repr(retry.exc))
+                self._tell("task-retried", name, job_id, exception=repr(retry.exc), traceback=format_exc())
             except MainmaskError as error:  # the sender's fault, or an outage's: no traceback
                 logger.info("%s of job %s failed: %s", name, job_id, error)
-                self._tell("task-failed", name, job_id, exception=repr(error))
+                self._tell("task-failed", name, job_id, exception=repr(error), traceback=format_exc())
             except Exception as error:
                 logger.exception("%s of job %s failed", name, job_id)
-                self._tell("task-failed", name, job_id, exception=repr(error))
+                self._tell("task-failed", name, job_id, exception=repr(error), traceback=format_exc())
             else:
                 seconds = time.monotonic() - begun
                 logger.info("%s of job %s succeeded in %.3f s", name, job_id, seconds)

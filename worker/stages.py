@@ -1,7 +1,8 @@
 """The work of each stage: a claimed job in, what to store out. The masks go to S3 here, before any row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 
@@ -100,11 +101,11 @@ def segment(job: Job, runtime: Runtime) -> StageOutput:
     image, _ = acquire(job, runtime)
     boxes: list[Box] = [tuple(found["box"]) for found in detection["boxes"]]
     cut = runtime.pipeline.segmenter.segment(image, boxes)
-    instances = [
-        _instance(job, position, detection["label"], found, mask)
-        for position, (found, mask) in enumerate(zip(detection["boxes"], cut, strict=True))
-    ]
-    _store_pictures(runtime, job, [Cut(image, mask, box) for mask, box in zip(cut, boxes, strict=True)])
+    with _storing_pictures(runtime, job, [Cut(image, mask, box) for mask, box in zip(cut, boxes, strict=True)]):
+        instances = [
+            _instance(job, position, detection["label"], found, mask)
+            for position, (found, mask) in enumerate(zip(detection["boxes"], cut, strict=True))
+        ]
     return StageOutput(
         {"instances": len(instances)}, outcome=Outcome.FOUND, label=detection["label"], instances=instances
     )
@@ -151,24 +152,33 @@ class Cut:
 
 
 DRAWN: dict[Artifact, Callable[[Cut], bytes]] = {
-    Artifact.MASK: lambda cut: masks.encode_png(cut.mask.pixels),
-    Artifact.CUTOUT: lambda cut: masks.cutout(cut.image, cut.mask.pixels),
     Artifact.OVERLAY: lambda cut: masks.overlay(cut.image, cut.mask.pixels, cut.box),
+    Artifact.CUTOUT: lambda cut: masks.cutout(cut.image, cut.mask.pixels),
+    Artifact.MASK: lambda cut: masks.encode_png(cut.mask.pixels),
 }
+"""The longest first."""
 
 
-@tracing.part("store pictures")
-def _store_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> None:
-    """Draw, encode and store all pictures of all instances, side by side; raises when one can't be stored."""
+@contextmanager
+def _storing_pictures(runtime: Runtime, job: Job, cuts: Sequence[Cut]) -> Iterator[None]:
+    """Draw, encode and store all pictures of all instances, side by side with each other and with the block.
+
+    Raises when one can't be stored.
+    """
 
     def store(position: int, cut: Cut, artifact: Artifact) -> None:
         runtime.store.put(artifact_key(job.id, position, artifact), DRAWN[artifact](cut), artifact.content_type)
 
-    stored = [
-        runtime.pool.submit(copy_context().run, store, position, cut, artifact)
-        for position, cut in enumerate(cuts)
-        for artifact in map(Artifact, job.outputs)
-    ]
-    wait(stored)  # all of them, also when one fails: none is still at work when the stage is tried again
-    for each in stored:
-        each.result()
+    wanted = sorted(map(Artifact, job.outputs), key=list(DRAWN).index)
+    with tracing.part("store pictures"):
+        stored = [
+            runtime.pool.submit(copy_context().run, store, position, cut, artifact)
+            for position, cut in enumerate(cuts)
+            for artifact in wanted
+        ]
+        try:
+            yield
+        finally:
+            wait(stored)  # all of them, also when one fails: none is still at work when the stage is tried again
+        for each in stored:
+            each.result()

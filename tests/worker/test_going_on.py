@@ -180,6 +180,8 @@ def test_a_stage_that_follows_fails_alone(
     assert document.error is not None
     assert document.error.stage is StageName.DETECT
     assert consumer.told[-1] == ("failed", StageName.DETECT)
+    assert consumer.fields[-1]["exception"] == repr(error)
+    assert repr(error).partition("(")[0] in consumer.fields[-1]["traceback"]
     (line,) = (record for record in caplog.records if record.name == "worker.consuming")
     assert (line.levelno, line.exc_info is not None) == (level, level == logging.ERROR)
 
