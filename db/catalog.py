@@ -139,6 +139,7 @@ SEGMENTERS = (
         parameters=3_703_648,
         input_pixels=256,
         context=1.6,
+        snaps=True,
         remark="Looks at each box alone, with what is around it.",
     ),
     Checkpoint(

@@ -84,6 +84,8 @@ class Checkpoint:
 
     0 for one that is shown the whole picture.
     """
+    snaps: bool = False
+    """Of an original SAM whose masks are moved to the picture's own edges."""
     sam_size: SamSize | None = None
     """Of an original `.pth`; the bundled SAM says in its `config.json` what it is."""
     remark: str = ""

@@ -18,6 +18,7 @@ from db.profiles import chosen
 from db.states import StageName
 from worker.pipeline.classify import TEMPLATES, middle_of
 from worker.pipeline.close_ups import window
+from worker.pipeline.graph_cut import snap
 from worker.pipeline.images import decode, pad_to_square
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.sam import load_sam
@@ -39,7 +40,7 @@ class Reference:
         self.dino_processor: Any = GroundingDinoProcessor.from_pretrained(dino)
         sam = checkpoints[StageName.SEGMENT]
         self.sam = load_sam(folder.find(sam).weights, sam.sam_size).float()
-        self.context = sam.context
+        self.context, self.snaps = sam.context, sam.snaps
 
     def answer(self, data: bytes, labels: Sequence[str]) -> Answer:
         """From a picture file and candidate labels to the main object's label and mask."""
@@ -80,8 +81,11 @@ class Reference:
             left, top, right, bottom = box
             shown = window((left, top, right, bottom), image.size, self.context)
         predictor = SamPredictor(self.sam)
-        predictor.set_image(np.asarray(image.crop(shown)))
-        masks, _, _ = predictor.predict(box=np.asarray(box) - [*shown[:2], *shown[:2]], multimask_output=False)
+        seen = image.crop(shown)
+        predictor.set_image(np.asarray(seen))
+        logits, _, _ = predictor.predict(
+            box=np.asarray(box) - [*shown[:2], *shown[:2]], multimask_output=False, return_logits=True
+        )
         mask = np.zeros((image.height, image.width), bool)
-        mask[shown[1] : shown[3], shown[0] : shown[2]] = masks[0]
+        mask[shown[1] : shown[3], shown[0] : shown[2]] = snap(seen, logits[0]) if self.snaps else logits[0] > 0
         return mask

@@ -32,6 +32,7 @@ from worker.pipeline.configurations import check_configuration
 from worker.pipeline.detect import Detector
 from worker.pipeline.encoding import Encode, Encoder
 from worker.pipeline.execution import Execution
+from worker.pipeline.graph_cut import snap
 from worker.pipeline.grounding_dino import GroundingDino
 from worker.pipeline.model_files import BUNDLED, ModelFiles, ModelFolder
 from worker.pipeline.owlv2 import Owlv2Detector
@@ -184,7 +185,7 @@ def _owlv2(model: Owlv2ForObjectDetection, processor: Any, loading: Loading) -> 
 def _segment_anything(loading: Loading) -> Stage:
     model = load_sam(loading.files.weights, loading.checkpoint.sam_size).float()
     accelerate(model, loading.execution.dtype, smallest=loading.execution.narrowest)
-    segmenter = Segmenter(loading.execution.place(model))
+    segmenter = Segmenter(loading.execution.place(model), snap if loading.checkpoint.snaps else None)
     segmenter.encode = loading.fixed_size_encoder(segmenter.encode)
     context = loading.checkpoint.context
     return CloseUpSegmenter(segmenter, context) if context else segmenter

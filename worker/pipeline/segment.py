@@ -11,6 +11,7 @@ from segment_anything.utils.amg import calculate_stability_score
 
 from db.errors import AnswerNotFinite
 from worker.pipeline.encoding import Encode
+from worker.pipeline.graph_cut import Refine
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
 
@@ -30,8 +31,10 @@ class Segmenter:
     `encode`, from (1, 3, s, s) normalised pixels to features, may be replaced by one that batches and remembers.
     """
 
-    def __init__(self, model: Sam) -> None:
+    def __init__(self, model: Sam, refine: Refine | None = None) -> None:
+        """`refine` makes a picture's logits to its mask; without, what is above SAM's threshold is the object."""
         self._model = model.eval()
+        self._refine = refine
         self.encode: Encode = model.image_encoder
 
     @memory_errors()
@@ -46,7 +49,7 @@ class Segmenter:
             return []
         predictor = SamPredictor(self._model)  # holds one picture's embedding: never shared between calls
         self._show(predictor, image)
-        return self._cut(predictor, boxes)
+        return self._cut(predictor, image, boxes)
 
     def _show(self, predictor: SamPredictor, image: Image.Image) -> None:
         """As `set_image` does, with our encoder; the bytes become numbers on the device, which is told a quarter."""
@@ -57,16 +60,16 @@ class Segmenter:
         predictor.features = self.encode(self._model.preprocess(pixels))
         predictor.is_image_set = True
 
-    def _cut(self, predictor: SamPredictor, boxes: Sequence[Box]) -> list[Mask]:
+    def _cut(self, predictor: SamPredictor, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
         try:
-            return self._predict(predictor, boxes)
+            return self._predict(predictor, image, boxes)
         except torch.OutOfMemoryError:
             if len(boxes) == 1:
                 raise
         middle = len(boxes) // 2  # outside the except: the failed call's tensors are free by now
-        return self._cut(predictor, boxes[:middle]) + self._cut(predictor, boxes[middle:])
+        return self._cut(predictor, image, boxes[:middle]) + self._cut(predictor, image, boxes[middle:])
 
-    def _predict(self, predictor: SamPredictor, boxes: Sequence[Box]) -> list[Mask]:
+    def _predict(self, predictor: SamPredictor, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:
         prompts = torch.as_tensor(boxes, dtype=torch.float32, device=self._model.device)
         logits, predicted_ious, _ = predictor.predict_torch(
             point_coords=None,
@@ -77,7 +80,10 @@ class Segmenter:
         )
         check_finite(logits, predicted_ious)
         stabilities = calculate_stability_score(logits, self._model.mask_threshold, STABILITY_OFFSET)
-        masks = (logits > self._model.mask_threshold)[:, 0].cpu().numpy()
+        if self._refine:
+            masks = [self._refine(image, one) for one in logits[:, 0].float().cpu().numpy()]
+        else:
+            masks = list((logits > self._model.mask_threshold)[:, 0].cpu().numpy())
         return [
             Mask(pixels, predicted_iou=float(iou), stability=float(stability.nan_to_num()))
             for pixels, iou, stability in zip(masks, predicted_ious[:, 0], stabilities[:, 0], strict=True)
