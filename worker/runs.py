@@ -111,7 +111,7 @@ def save(claim: Claim, job: Job, output: stages.StageOutput, *, keeps: bool) -> 
             session.flush()  # the instances are there before the job says so
             jobs.succeed(session, claim.job_id, claim.name, output.outcome, output.label)
     if saved.claim:
-        _bring_up_to_date(job, claim.name, output)
+        _bring_up_to_date(job, output, claim, saved.claim)
     return saved
 
 
@@ -124,10 +124,13 @@ def _leave(session: Session, claim: Claim, output: stages.StageOutput, *, keeps:
     return Saved(next_stage) if is_held else None
 
 
-def _bring_up_to_date(job: Job, name: StageName, output: stages.StageOutput) -> None:
+def _bring_up_to_date(job: Job, output: stages.StageOutput, ended: Claim, begun: Claim) -> None:
     """What the next stage reads of the job: it needn't be loaded again."""
-    stage = next(stage for stage in job.stages if stage.name is name)
-    stage.result = output.result
+    for stage in job.stages:
+        if stage.name is ended.name:
+            stage.result = output.result
+        elif stage.name is begun.name:
+            stage.attempts = begun.attempt
     if output.image:
         job.image_sha256 = output.image.sha256
 
