@@ -142,7 +142,7 @@ class Batcher(Generic[ItemT, ResultT]):
         try:
             results = self._run([entry.item for entry in batch])
             return [partial(entry.result.set_result, result) for entry, result in zip(batch, results, strict=True)]
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the item's result
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the item's result: else nobody hears of it
             if len(batch) == 1:
                 return [partial(batch[0].result.set_exception, error)]
         # Outside the except: what the failed call held, on the device too, is free by now.

@@ -96,6 +96,20 @@ def test_a_failing_item_fails_alone(device: Device) -> None:
             answers[1].result(10)
 
 
+def test_whatever_ends_a_call_ends_no_other() -> None:
+    """Also what is no `Exception`: its caller hears of it, and the next one's batch runs."""
+
+    def run(items: Sequence[int]) -> list[int]:
+        if 0 in items:
+            raise SystemExit(3)
+        return list(items)
+
+    batcher = Batcher(run, BatchLimits(size=2), "test")
+    with pytest.raises(SystemExit):
+        batcher(0)
+    assert batcher(1) == 1
+
+
 def test_only_like_items_share_a_batch(device: Device) -> None:
     """Pictures of other sizes can't be stacked: they wait for their own batch."""
     batcher = Batcher(device.run, BatchLimits(size=2, wait_seconds=0.5), "test", key=lambda item: item % 2)
