@@ -114,10 +114,12 @@ def _create_or_answer(caller: Caller, wanted: Draft, source: Job | None, repeata
             # Asked before the image was read; many may have been let in since.
             caller.quotas.check_in_flight(session, caller.tenant)
         job = reuse.create(session, wanted.new, source) if source else create(session, caller, wanted)
-        accepted = _answer(job) if repeatable else None
-        if repeatable and accepted and not repeatable.keep(session, accepted):
-            session.rollback()
-            return repeatable.other([wanted.new.id])
+        accepted = None
+        if repeatable:
+            accepted = _answer(job)
+            if not repeatable.keep(session, accepted):
+                session.rollback()
+                return repeatable.other([wanted.new.id])
     if source is None:
         wake(job)
     return accepted or _answer(job)  # what need not be kept need not be written before a worker is woken

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import format_exc
 from typing import Any
-from uuid import UUID
 
 from celery.exceptions import Retry
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
 from db import messages
+from db.claims import Claim
 from db.errors import MainmaskError
 from db.states import StageName
 
@@ -39,33 +39,34 @@ class Consuming:
         return name in self._consumer.app.amqp.queues.consume_from
 
     @contextmanager
-    def told(self, name: StageName, job_id: UUID) -> Iterator[None]:
+    def told(self, claim: Claim) -> Iterator[None]:
         """Flower and the log hear of the block as of a task that a message began; its errors end here, too."""
-        self._tell("task-received", name, job_id, args=f"('{job_id}',)", kwargs="{}")
-        self._tell("task-started", name, job_id)
+        self._tell("task-received", claim, args=f"('{claim.job_id}',)", kwargs="{}")
+        self._tell("task-started", claim)
         begun = time.monotonic()
-        with bound_contextvars(stage=str(name), attempt=1):
+        with bound_contextvars(**claim.log_fields):
             try:
                 yield
             except Retry as retry:
-                logger.info("%s of job %s: retry: %s", name, job_id, retry)
-                self._tell("task-retried", name, job_id, exception=repr(retry.exc), traceback=format_exc())
+                logger.info("%s of job %s: retry: %s", claim.name, claim.job_id, retry)
+                self._tell("task-retried", claim, exception=repr(retry.exc), traceback=format_exc())
             except MainmaskError as error:  # the sender's fault, or an outage's: no traceback
-                logger.info("%s of job %s failed: %s", name, job_id, error)
-                self._tell("task-failed", name, job_id, exception=repr(error), traceback=format_exc())
+                logger.info("%s of job %s failed: %s", claim.name, claim.job_id, error)
+                self._tell("task-failed", claim, exception=repr(error), traceback=format_exc())
             except Exception as error:
-                logger.exception("%s of job %s failed", name, job_id)
-                self._tell("task-failed", name, job_id, exception=repr(error), traceback=format_exc())
+                logger.exception("%s of job %s failed", claim.name, claim.job_id)
+                self._tell("task-failed", claim, exception=repr(error), traceback=format_exc())
             else:
                 seconds = time.monotonic() - begun
-                logger.info("%s of job %s succeeded in %.3f s", name, job_id, seconds)
-                self._tell("task-succeeded", name, job_id, result="None", runtime=seconds)
+                logger.info("%s of job %s succeeded in %.3f s", claim.name, claim.job_id, seconds)
+                self._tell("task-succeeded", claim, result="None", runtime=seconds)
 
-    def _tell(self, event: str, name: StageName, job_id: UUID, **fields: Any) -> None:
+    def _tell(self, event: str, claim: Claim, **fields: Any) -> None:
         """Called by the thread that runs the stage, as Celery calls its own."""
         dispatcher = self._consumer.event_dispatcher  # another one after each reconnection
         if dispatcher and dispatcher.enabled:
-            dispatcher.send(event, uuid=messages.task_id(name, job_id), name=str(name), **fields)
+            task_id = messages.task_id(claim.name, claim.job_id)
+            dispatcher.send(event, uuid=task_id, name=str(claim.name), **fields)
 
 
 class StageRequest(Request):  # type: ignore[misc]  # Celery is untyped
@@ -74,11 +75,11 @@ class StageRequest(Request):  # type: ignore[misc]  # Celery is untyped
     Celery's own count has those of the stages that followed in the same thread.
     """
 
-    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery names it so
+    def send_event(self, event: str, **fields: Any) -> None:
         """As Celery's."""
-        if type == "task-succeeded":
+        if event == "task-succeeded":
             fields["runtime"] = float(fields["result"])
-        super().send_event(type, **fields)
+        super().send_event(event, **fields)
 
 
 consuming = Consuming()

@@ -47,8 +47,8 @@ def take(name: StageName, job_id: UUID, *, suspect: bool) -> tuple[Claim, Job] |
 def run(again: Again, claim: Claim, job: Job, *, keeps: bool) -> Saved | None:
     """The work, between two short transactions; the lease is renewed for as long as it takes.
 
-    With `keeps` the next stage is taken as this one ends, where this process does such, and `job` is as if it had been
-    read again. None when the claim was lost meanwhile.
+    With `keeps` the next stage is taken as this one ends, where this process does such, and `job` then has what it
+    reads. None when the claim was lost meanwhile.
     """
     bind_contextvars(**claim.log_fields)
     try:

@@ -85,7 +85,7 @@ def _go_on(saved: Saved | None, job: Job) -> None:
     """
     while saved and (claim := saved.claim):
         saved = None
-        with consuming.told(claim.name, claim.job_id), _outages_logged(claim.name, claim.job_id):
+        with consuming.told(claim), _outages_logged(claim.name, claim.job_id):
             saved = runs.run(partial(_send_again, claim), claim, job, keeps=True)
     if saved and saved.next_stage:
         messages.send(saved.next_stage, job.id)
