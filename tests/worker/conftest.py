@@ -12,8 +12,10 @@ from sqlalchemy import event
 from db import loaded_profiles
 from db.session import session_factory
 from db.states import StageName
+from tests.worker.consumer import Consumer
 from tests.worker.fake_worker import Worker
 from worker import runs, tasks
+from worker.consuming import consuming
 
 
 @pytest.fixture
@@ -62,3 +64,19 @@ def round_trips(worker: Worker) -> Iterator[Counter[str]]:
     yield counted
     event.remove(engine, "before_cursor_execute", count_statement)
     events.unregister("before-call.s3", count_call)
+
+
+@pytest.fixture
+def consumer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+    """This process takes messages of all stages, or of those that are given."""
+    made = Consumer(getattr(request, "param", tuple(StageName)))
+    monkeypatch.setattr(consuming, "_consumer", made)
+    return made
+
+
+@pytest.fixture
+def leaving() -> Iterator[None]:
+    """This process was told to stop."""
+    consuming.leaving.set()
+    yield
+    consuming.leaving.clear()

@@ -57,6 +57,7 @@ class FakeDetector:
 
     boxes: tuple[Box, ...] = (BOX,)
     missing: frozenset[str] = frozenset()
+    error: Exception | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)
     ladders: list[tuple[float, ...]] = field(default_factory=list)
 
@@ -66,6 +67,8 @@ class FakeDetector:
     def detect_each(
         self, image: Image.Image, queries: Sequence[Query], *, every_instance: bool = False
     ) -> list[Detection]:
+        if self.error:
+            raise self.error
         self.asked += [(query.label, every_instance) for query in queries]
         self.ladders += [query.ladder for query in queries]
         return [self.detect(query) for query in queries]
@@ -142,8 +145,9 @@ class Worker:
             raise found
         return found
 
-    def run(self, name: StageName, job_id: UUID) -> None:
-        tasks.run_stage(partial(tasks._again, cast("Task", FakeTask())), name, job_id)
+    def run(self, name: StageName, job_id: UUID) -> float:
+        """As a message does; the seconds of the stage itself."""
+        return tasks.run_stage(partial(tasks._again, cast("Task", FakeTask())), name, job_id)
 
     def run_all(self, job_id: UUID) -> JobDocument:
         for name in StageName:
