@@ -1,15 +1,20 @@
-"""What stages ask of Postgres for every job, each written once and on the bare table: see `claim_statements`."""
+"""What is asked of Postgres for every job, each written once, and where it can be on the bare table.
+
+See `claim_statements`.
+"""
 
 from typing import cast
 
 from sqlalchemy import Executable, Table, bindparam, func, select, update
 from sqlalchemy.orm import joinedload
 
-from db.models import Job
+from db.models import Instance, Job
 from db.states import TERMINAL, JobStatus
 
 _JOBS = cast("Table", Job.__table__)
 WITH_STAGES = select(Job).where(Job.id == bindparam("of_job")).options(joinedload(Job.stages))
+OF_TENANT_WITH_STAGES = WITH_STAGES.where(Job.tenant == bindparam("of_tenant"))
+INSTANCES = select(Instance).where(Instance.job_id == bindparam("of_job")).order_by(Instance.position)
 _MOVE = (
     update(_JOBS)
     .where(_JOBS.c.id == bindparam("of_job"), _JOBS.c.status == bindparam("source"))

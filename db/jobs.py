@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from db import batches, job_statements, outbox, tallies
 from db.errors import JobNotFound
@@ -76,18 +77,31 @@ def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:
 
 def get(session: Session, job_id: UUID) -> Job:
     """The job with its stages and instances, whosever it is; raises `JobNotFound`."""
-    return _one(session, job_id, Job.id == job_id)
+    return _with_instances(session, _with_stages(session, job_id))
 
 
 def find(session: Session, tenant: str, job_id: UUID) -> Job:
     """The tenant's own job with its stages and instances; `JobNotFound` for another's, too."""
-    return _one(session, job_id, Job.id == job_id, Job.tenant == tenant)
+    return _with_instances(session, _with_stages(session, job_id, tenant))
 
 
-def _one(session: Session, job_id: UUID, *conditions: ColumnElement[bool]) -> Job:
-    job = session.scalar(select(Job).where(*conditions).options(selectinload(Job.stages), selectinload(Job.instances)))
+def _with_stages(session: Session, job_id: UUID, tenant: str | None = None) -> Job:
+    """In one round trip, as often as callers ask; of this tenant's, or of anyone's."""
+    if tenant is None:
+        found = session.scalars(job_statements.WITH_STAGES, {"of_job": job_id})
+    else:
+        found = session.scalars(job_statements.OF_TENANT_WITH_STAGES, {"of_job": job_id, "of_tenant": tenant})
+    job = found.unique().one_or_none()
     if job is None:
         raise JobNotFound(job_id)
+    return job
+
+
+def _with_instances(session: Session, job: Job) -> Job:
+    """Only a job that succeeded has any: of others, which are asked for the most often, there is nothing to load."""
+    has_any = job.status is JobStatus.SUCCEEDED
+    found = session.scalars(job_statements.INSTANCES, {"of_job": job.id}).all() if has_any else ()
+    set_committed_value(job, "instances", list(found))
     return job
 
 
@@ -107,9 +121,7 @@ def versions(session: Session, job_ids: Collection[UUID]) -> dict[UUID, str]:
 
 def start(session: Session, job_id: UUID) -> Job:
     """The job of a stage that was just claimed, now running, with its stages; instances it has none yet."""
-    job = session.scalars(job_statements.WITH_STAGES, {"of_job": job_id}).unique().one_or_none()
-    if job is None:
-        raise JobNotFound(job_id)
+    job = _with_stages(session, job_id)
     if job.status is JobStatus.QUEUED:
         _move(session, job_id, JobStatus.QUEUED, JobStatus.RUNNING)
     return job

@@ -7,18 +7,17 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.queue_gauges import QueueGauges, queue_gauges
 from api.request_metrics import RequestMetrics
 from db import load
-from db.session import session_factory
 from db.settings import settings
 from tests.api.answers import is_problem
 from tests.api.conftest import forget_settings
 from tests.readings import Readings, moved
+from tests.statements import listened_to
 
 TOKEN = "what-prometheus-says"
 
@@ -139,20 +138,11 @@ def test_without_postgres_the_other_metrics_are_there(client: TestClient, monkey
 
 def test_the_queue_is_measured_once_a_second(client: TestClient) -> None:
     """However many ask, by counts that go no further than they must."""
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    engine = session_factory().kw["bind"]
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with listened_to() as statements:
         gauges = QueueGauges()
         started = time.monotonic()
         for _ in range(100):
             gauges.metrics()
         assert time.monotonic() - started < 1
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 4
     assert all("LIMIT" in statement for statement in statements)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, event
+from sqlalchemy import delete
 
 from api.app import create_app
 from api.queue_depth import QueueDepth, queue_depth
@@ -17,6 +17,7 @@ from db.settings import settings
 from tests.api.answers import encoded
 from tests.api_keys import answered_unread, code_of
 from tests.new_jobs import new_job
+from tests.statements import listened_to
 
 
 @pytest.fixture
@@ -78,18 +79,9 @@ def test_the_image_is_not_read(client: TestClient, picture: bytes, room_for_one:
 
 def test_the_queue_is_measured_once_a_second(client: TestClient) -> None:
     """However many ask, Postgres counts once; and no further than it must."""
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    engine = session_factory().kw["bind"]
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with listened_to() as statements:
         depth = QueueDepth(maximum=10**6)
         assert not any(depth.is_full("local") for _ in range(100))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 1
     assert "LIMIT" in statements[0]
 

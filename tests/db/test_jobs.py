@@ -10,11 +10,23 @@ from uuid_utils.compat import uuid7
 from db import claims, jobs
 from db.claims import Claim, Holder
 from db.errors import JobNotFound
-from db.models import Job
+from db.models import Instance, Job
 from db.states import JobStatus, Outcome, StageName, StageStatus
+from tests.statements import listened_to
 
 RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
+INSTANCE: dict[str, Any] = {
+    "label": "cat",
+    "box": [1, 2, 3, 4],
+    "box_score": 0.5,
+    "mask_box": [1, 2, 3, 4],
+    "area": 4,
+    "predicted_iou": 0.9,
+    "stability": 0.9,
+    "rle": {},
+    "polygons": [],
+}
 ERROR = {"type": "invalid-image", "message": "broken"}
 
 
@@ -46,6 +58,21 @@ def fail(session: Session, job_id: UUID, name: StageName) -> None:
     """Run the stage, and end the job there."""
     assert claims.fail(session, run(session, job_id, name), ERROR)
     jobs.fail(session, job_id, name, ERROR)
+
+
+def test_a_job_is_asked_for_in_one_statement_until_it_succeeds(session: Session, job: Job) -> None:
+    """Whoever waits asks again and again; before the end there are no instances to look for."""
+    with listened_to() as statements:
+        assert stored(session, job.id).instances == []
+    assert len(statements) == 1
+    for name in StageName:
+        complete(session, job.id, name)
+    jobs.succeed(session, job.id, StageName.SEGMENT, Outcome.FOUND, "cat")
+    session.add_all(Instance(job_id=job.id, position=position, **INSTANCE) for position in (1, 0))
+    session.flush()
+    with listened_to() as statements:
+        assert [found.position for found in stored(session, job.id).instances] == [0, 1]
+    assert len(statements) == 2
 
 
 def test_a_new_job_waits_at_its_first_stage(session: Session, job: Job) -> None:
