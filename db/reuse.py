@@ -18,12 +18,16 @@ from db.storage import ObjectStore
 
 MOST_INSTANCES = 16
 """Each one's pictures are copied while the caller waits: an answer with more is made anew."""
+METHOD = 2
+"""Of how answers are made with the models. Whoever changes what the same models answer raises it: what was answered
+before is then answered anew. 2: the bundled SAM's masks are moved to the picture's edges."""
 COPIED = ("label", "box", "box_score", "mask_box", "area", "predicted_iou", "stability", "rle", "polygons")
 
 
 def reuse_key(new: NewJob | Job, image_sha256: str) -> str:
-    """Hash of all that the answer depends on but the models: whose it is, the image, the words, the parameters."""
+    """Hash of all that the answer depends on but the models: method, tenant, image, words and parameters."""
     question = [
+        METHOD,
         new.tenant,
         image_sha256,
         new.description,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from db import loaded_profiles
+from db import loaded_profiles, reuse
 from db.keys import artifact_key, job_prefix
 from db.reuse import reuse_key
 from db.session import session_factory
@@ -56,6 +56,15 @@ def test_the_answer_outlives_the_job_that_it_came_from(
     job_id = client.post("/v1/jobs", json=question).json()["id"]
     assert client.delete(f"/v1/jobs/{source}").status_code == 204
     assert object_store().get(artifact_key(UUID(job_id), 0, Artifact.MASK)) == b"mask"
+
+
+def test_another_method_answers_anew(
+    client: TestClient, question: dict[str, Any], source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade, what the same models answer now is not what they answered then."""
+    assert client.post("/v1/jobs", json=question).json()["reused_from"] == source
+    monkeypatch.setattr(reuse, "METHOD", reuse.METHOD + 1)
+    assert client.post("/v1/jobs", json=question).json()["reused_from"] is None
 
 
 def test_the_order_of_models_is_no_other_question() -> None:
