@@ -114,12 +114,16 @@ class Settings(BaseSettings):
     classify_batch_size: int = Field(1, ge=1)
     """Pictures a call of this stage's model, from jobs that are in flight together. More than 1 pays on a GPU; on a
     CPU, and for small models, measure first."""
+    classify_batch_wait_seconds: float = Field(0.005, ge=0)
+    """How long a picture waits for others while the stage's model is free, where its batches are larger than 1."""
     detect_batch_size: int = Field(1, ge=1)
+    """The same for boxes."""
+    detect_batch_wait_seconds: float = Field(0.005, ge=0)
     """The same for boxes."""
     segment_batch_size: int = Field(1, ge=1)
     """The same for masks."""
-    batch_wait_seconds: float = Field(0.005, ge=0)
-    """How long a picture waits for others while the model is free, where batches are larger than 1."""
+    segment_batch_wait_seconds: float = Field(0.005, ge=0)
+    """The same for masks."""
     image_cache_bytes: int = Field(64 * 1024 * 1024, ge=0)
     """Of decoded pictures, kept from one stage to the next in a worker process."""
     feature_cache_bytes: int = Field(128 * 1024 * 1024, ge=0)

@@ -132,12 +132,11 @@ def holder(config: Settings) -> Holder:
 def execution(config: Settings) -> Execution:
     """How the settings want the models to run."""
     store = SharedFeatures(object_store()) if config.share_features else None
-    sizes = {
-        StageName.CLASSIFY: config.classify_batch_size,
-        StageName.DETECT: config.detect_batch_size,
-        StageName.SEGMENT: config.segment_batch_size,
+    limits: dict[str, BatchLimits] = {
+        StageName.CLASSIFY: BatchLimits(config.classify_batch_size, config.classify_batch_wait_seconds),
+        StageName.DETECT: BatchLimits(config.detect_batch_size, config.detect_batch_wait_seconds),
+        StageName.SEGMENT: BatchLimits(config.segment_batch_size, config.segment_batch_wait_seconds),
     }
-    limits = {str(name): BatchLimits(size, config.batch_wait_seconds) for name, size in sizes.items()}
     memory = Memory.of(config.feature_cache_bytes, store)
     return Execution.choose(config.device, config.dtype, memory, limits, compiles=config.compile_encoders)
 
