@@ -112,7 +112,7 @@ class Classifier:
     def _look(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
-        inputs = processed(self._processor.image_processor, square).to(self._model.device)
+        inputs = processed(self._processor.image_processor, square, self._model.device)
         features = self.encode(inputs["pixel_values"])[0]
         unit: torch.Tensor = features / features.norm()
         return unit

@@ -63,7 +63,7 @@ class Detector:
         """
         wordings = [self._writer.word(query.label) for query in queries]
         found = [Detection(query.label, (), query.ladder[-1], is_legible=False) for query in queries]
-        pixels = processed(self._processor.image_processor, image).to(self._model.device)
+        pixels = processed(self._processor.image_processor, image, self._model.device)
         for prompt in self._writer.write(wordings):
             outputs = self._model(**pixels, **_text_inputs(prompt, self._model.device))
             boxes = to_pixels(outputs.pred_boxes[0], image.width, image.height)

@@ -36,8 +36,8 @@ class Owlv2Detector(Detector):
         """As `detect`, for several labels at once; one detection for each, in their order."""
         prompts = [PROMPT.format(query.label) for query in queries]
         texts = text_batch(self._processor.tokenizer, prompts, self._maximum_tokens)
-        pixels = processed(self._processor.image_processor, image)
-        outputs = self._model(**pixels.to(self._model.device), **texts.to(self._model.device))
+        pixels = processed(self._processor.image_processor, image, self._model.device)
+        outputs = self._model(**pixels, **texts.to(self._model.device))
         # Relative to a square whose side is the picture's longer one: the processor pads at the right or bottom.
         boxes = box_convert(outputs.pred_boxes[0].float(), "cxcywh", "xyxy") * max(image.size)
         boxes = clip_boxes_to_image(boxes, (image.height, image.width))

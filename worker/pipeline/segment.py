@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from PIL import Image
 from segment_anything import SamPredictor
@@ -14,6 +13,7 @@ from worker.pipeline.encoding import Encode
 from worker.pipeline.graph_cut import Refine
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
+from worker.pipeline.upload import resized
 
 STABILITY_OFFSET = 1.0
 """In logits: segment_anything's own default."""
@@ -53,11 +53,10 @@ class Segmenter:
 
     def _show(self, predictor: SamPredictor, image: Image.Image) -> None:
         """As `set_image` does, with our encoder; the bytes become numbers on the device, which is told a quarter."""
-        resized = predictor.transform.apply_image(np.asarray(image))
-        pixels = torch.as_tensor(resized, device=self._model.device).permute(2, 0, 1)[None]
+        pixels = resized(image, predictor.transform, self._model.device)
         predictor.original_size = (image.height, image.width)
-        predictor.input_size = resized.shape[:2]
-        predictor.features = self.encode(self._model.preprocess(pixels))
+        predictor.input_size = tuple(pixels.shape[1:])
+        predictor.features = self.encode(self._model.preprocess(pixels[None]))
         predictor.is_image_set = True
 
     def _cut(self, predictor: SamPredictor, image: Image.Image, boxes: Sequence[Box]) -> list[Mask]:

@@ -61,7 +61,7 @@ class SiglipClassifier(Classifier):
     def _image_features(self, image: Image.Image) -> torch.Tensor:
         """Shape (d,), unit length."""
         square = pad_to_square(image, self._fill)
-        inputs = processed(self._processor.image_processor, square).to(self._siglip.device)
+        inputs = processed(self._processor.image_processor, square, self._siglip.device)
         return _unit(self.encode(inputs["pixel_values"])[0])
 
     def _encode(self, pixels: torch.Tensor) -> torch.Tensor:

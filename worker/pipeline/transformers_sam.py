@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from segment_anything.utils.amg import calculate_stability_score
@@ -15,6 +14,7 @@ from transformers import SamHQModel, SamImageProcessor, SamModel
 from worker.pipeline.memory import memory_errors
 from worker.pipeline.results import Box, Mask
 from worker.pipeline.segment import STABILITY_OFFSET, Segmenter, check_finite
+from worker.pipeline.upload import resized
 
 MASK_THRESHOLD = 0.0
 """In logits: the original's own."""
@@ -58,8 +58,7 @@ class TransformersSegmenter(Segmenter):
         return self._decode(self._encode(image), boxes) if boxes else []
 
     def _encode(self, image: Image.Image) -> EncodedPicture:
-        resized = torch.as_tensor(self._resize.apply_image(np.asarray(image)), device=self._sam.device)
-        pixels = (resized.permute(2, 0, 1) - self._mean) / self._std
+        pixels = (resized(image, self._resize, self._sam.device) - self._mean) / self._std
         height, width = pixels.shape[-2:]
         padded = functional.pad(pixels, (0, self._side - width, 0, self._side - height))
         embeddings = self.encode(padded[None])

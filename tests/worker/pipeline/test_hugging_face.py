@@ -34,7 +34,7 @@ def test_planes_give_exactly_what_the_picture_gives(kind: str, size: tuple[int, 
     processor = PROCESSORS[kind]()
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8))
     expected = processor(images=image, return_tensors="pt")
-    got = processed(processor, image)
+    got = processed(processor, image, torch.device("cpu"))
     assert got.keys() == expected.keys()
     for name, values in expected.items():
         assert torch.equal(got[name], values), name
