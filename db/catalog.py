@@ -128,6 +128,8 @@ DETECTORS = (
 )
 
 SAM_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
+"""The files' names carry the beginning of their MD5. Their SHA-256 is what others who check it have published alike:
+for one, the `micro_sam` package in its table of models."""
 
 SEGMENTERS = (
     Checkpoint(
@@ -146,7 +148,10 @@ SEGMENTERS = (
         name="segment-anything/vit-b",
         stage=StageName.SEGMENT,
         kind=Kind.SEGMENT_ANYTHING,
-        source=WebFile(f"{SAM_FILES}/sam_vit_b_01ec64.pth", sha256_prefix="01ec64"),
+        source=WebFile(
+            f"{SAM_FILES}/sam_vit_b_01ec64.pth",
+            sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+        ),
         license=APACHE,
         parameters=93_735_472,
         input_pixels=1024,
@@ -156,7 +161,10 @@ SEGMENTERS = (
         name="segment-anything/vit-l",
         stage=StageName.SEGMENT,
         kind=Kind.SEGMENT_ANYTHING,
-        source=WebFile(f"{SAM_FILES}/sam_vit_l_0b3195.pth", sha256_prefix="0b3195"),
+        source=WebFile(
+            f"{SAM_FILES}/sam_vit_l_0b3195.pth",
+            sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+        ),
         license=APACHE,
         parameters=312_342_832,
         input_pixels=1024,
@@ -166,7 +174,10 @@ SEGMENTERS = (
         name="segment-anything/vit-h",
         stage=StageName.SEGMENT,
         kind=Kind.SEGMENT_ANYTHING,
-        source=WebFile(f"{SAM_FILES}/sam_vit_h_4b8939.pth", sha256_prefix="4b8939"),
+        source=WebFile(
+            f"{SAM_FILES}/sam_vit_h_4b8939.pth",
+            sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+        ),
         license=APACHE,
         parameters=641_090_608,
         input_pixels=1024,

@@ -54,10 +54,10 @@ class HubRepository:
 
 @dataclass(frozen=True)
 class WebFile:
-    """One file at its authors' address, whose name carries the beginning of its SHA-256."""
+    """One file at its authors' address."""
 
     url: str
-    sha256_prefix: str
+    sha256: str
 
 
 Source = Bundled | HubRepository | WebFile

@@ -68,14 +68,14 @@ class Service:
                 session_factory().kw["bind"].dispose()
                 forget()
 
-    def run_jobs(self, picture: bytes, count: int) -> float:
-        """Have the workers do so many jobs that wait for them; seconds from the first message to the last end."""
+    def run_jobs(self, pictures: Sequence[bytes]) -> float:
+        """Have the workers do a waiting job about each of these; seconds from the first message to the last end."""
         with self.looked_at():
-            ids = [put(picture) for _ in range(count)]
+            ids = [put(picture) for picture in pictures]
             started = time.perf_counter()
             for job_id in ids:
                 messages.send(StageName.CLASSIFY, job_id)
-            wait(lambda: ended(ids) == count)
+            wait(lambda: ended(ids) == len(ids))
             return time.perf_counter() - started
 
     def run_no_ops(self, count: int) -> float:

@@ -15,7 +15,7 @@ from mainmask.stack.services import Services
 from tests import servers
 from tests.benchmarks import by_hand, calls
 from tests.benchmarks.figures import Figure, Goal
-from tests.benchmarks.pictures import LABELS, pictures, small_picture
+from tests.benchmarks.pictures import LABELS, pictures, small_pictures
 from tests.benchmarks.scale import Scale
 from tests.benchmarks.service import Service, service
 from tests.benchmarks.submissions import fill
@@ -25,6 +25,7 @@ THREADS = 4
 DEVICE_SECONDS = 0.05
 MODELS = "tests.benchmarks.timed_worker"
 MEBIBYTE = 1 << 20
+JOBS_AT_ONCE = 250
 
 
 def machinery(scale: Scale) -> list[Figure]:
@@ -37,10 +38,10 @@ def _no_ops(site: Service, scale: Scale) -> Figure:
     """Three durable stages against three hops, rounds in turn."""
     ratios, rates = [], []
     with site.no_op_worker(THREADS), site.workers(1, THREADS):
-        site.run_jobs(small_picture(), THREADS)
+        site.run_jobs(small_pictures(THREADS))
         for _ in range(scale.rounds):
             no_ops = scale.jobs / site.run_no_ops(scale.jobs)
-            rates.append(scale.jobs / site.run_jobs(small_picture(), scale.jobs))
+            rates.append(scale.jobs / site.run_jobs(small_pictures(scale.jobs)))
             ratios.append(rates[-1] / no_ops)
     return Figure(
         "jobs whose stages do nothing, over a 3-hop Celery no-op",
@@ -57,7 +58,7 @@ def _processes(site: Service, scale: Scale) -> Figure:
     for _ in range(scale.rounds):
         for count, found in rates.items():
             with site.workers(count, THREADS, BENCHMARK_DEVICE_SECONDS=str(DEVICE_SECONDS)):
-                found.append(scale.jobs / site.run_jobs(small_picture(), scale.jobs))
+                found.append(scale.jobs / site.run_jobs(small_pictures(scale.jobs)))
     ratio = statistics.median(two / one for one, two in zip(rates[1], rates[2], strict=True))
     return Figure("worker processes 1 → 2, a 50 ms device each: throughput", ratio, "x", Goal(1.9))
 
@@ -73,7 +74,7 @@ def _idle_share(site: Service, scale: Scale, threads: int) -> float:
     log = site.folder / f"calls-{threads}"
     variables = {"BENCHMARK_DEVICE_SECONDS": str(DEVICE_SECONDS), "BENCHMARK_BATCH": "4", calls.VARIABLE: str(log)}
     with site.workers(1, threads, **variables):
-        site.run_jobs(small_picture(), scale.jobs)
+        site.run_jobs(small_pictures(scale.jobs))
     noted = calls.read(log)
     # The first and last tenth are beginning and end, where work runs out.
     inner = noted[len(noted) // 10 : max(len(noted) // 10 + 1, len(noted) * 9 // 10)]
@@ -89,9 +90,9 @@ def full_table(scale: Scale) -> list[Figure]:
         fill(full.environment["MAINMASK_DATABASE_URL"], scale.finished_jobs)
         for site in (empty, full):
             stack.enter_context(site.workers(1, THREADS))
-            site.run_jobs(small_picture(), THREADS)
+            site.run_jobs(small_pictures(THREADS))
         for _ in range(scale.rounds):
-            seconds = [site.run_jobs(small_picture(), scale.jobs) for site in (empty, full)]
+            seconds = [site.run_jobs(small_pictures(scale.jobs)) for site in (empty, full)]
             ratios.append(seconds[0] / seconds[1])
     measure = f"job throughput with {scale.finished_jobs:,} finished jobs, over none"
     return [Figure(measure, statistics.median(ratios), "", Goal(0.95))]
@@ -143,15 +144,17 @@ def _ask(client: Client, data: bytes) -> calls.Call:
 
 
 def _memory(site: Service, scale: Scale) -> Figure:
-    """All jobs ask about a few pictures, so that most of them are soon done; no worker process is replaced."""
-    first, all_jobs = scale.memory_jobs
+    """Every job asks about another picture, so that caches fill and let go; no worker process is replaced."""
     held = []
-    data = pictures(8)
+    done = 0
     with site.workers(1, THREADS, "worker.app") as (worker,):
-        for count in (first, all_jobs - first):
-            for number, picture in enumerate(data):
-                site.run_jobs(picture, count // len(data) + (number < count % len(data)))
+        for until in scale.memory_jobs:
+            while done < until:
+                shown = pictures(min(JOBS_AT_ONCE, until - done), since=done)
+                site.run_jobs(shown)
+                done += len(shown)
             held.append(_resident_bytes(worker.pid))
+    first, all_jobs = scale.memory_jobs
     return Figure(
         f"resident memory after {all_jobs:,} jobs, over after {first:,}",
         held[1] / held[0],

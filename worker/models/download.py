@@ -148,9 +148,8 @@ def _difference(file: PublishedFile, path: Path, digest: str) -> str:
 
     Where nothing is known of it, whatever comes first is trusted, and checked from then on.
     """
-    expected = file.sha256 or file.sha256_prefix
-    if not digest.startswith(expected):
-        return f"its SHA-256 begins with {digest[:12]}, not {expected[:12]}"
+    if file.sha256 and digest != file.sha256:
+        return f"its SHA-256 begins with {digest[:12]}, not {file.sha256[:12]}"
     if file.git_blob and (blob := _git_blob(path)) != file.git_blob:
         return f"to git its content is {blob[:12]}, not {file.git_blob[:12]}"
     return ""

@@ -42,7 +42,6 @@ class PublishedFile:
     url: str
     size: int | None = None
     sha256: str | None = None
-    sha256_prefix: str = ""
     git_blob: str | None = None
     """The name that git gives to a file of this content, as the hub tells it of small files."""
 
@@ -65,10 +64,10 @@ def list_files(checkpoint: Checkpoint, *, mirror: str | None = None, revision: s
     match checkpoint.source:
         case Bundled():
             return Listing((), None)
-        case WebFile(url, prefix):
+        case WebFile(url, sha256):
             path = urlsplit(url).path
             at = f"{mirror.rstrip('/')}{path}" if mirror else url
-            return Listing((PublishedFile(path.rpartition("/")[2], at, sha256_prefix=prefix),), None)
+            return Listing((PublishedFile(path.rpartition("/")[2], at, sha256=sha256),), None)
         case HubRepository():
             return _of_repository(checkpoint.source, (mirror or HUB).rstrip("/"), revision)
 

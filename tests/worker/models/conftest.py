@@ -41,9 +41,8 @@ def slim() -> Checkpoint:
 
 @pytest.fixture
 def sam(hub: Hub) -> Checkpoint:
-    """One of a single file, whose name would carry the beginning of its SHA-256."""
-    prefix = hashlib.sha256(PTH).hexdigest()[:6]
-    source = WebFile(f"{hub.url}/segment_anything/sam.pth", sha256_prefix=prefix)
+    """One of a single file."""
+    source = WebFile(f"{hub.url}/segment_anything/sam.pth", sha256=hashlib.sha256(PTH).hexdigest())
     return replace(CHECKPOINTS["segment-anything/vit-b"], source=source)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,16 @@ def test_the_table_is_whole() -> None:
     for profile in PROFILES:
         assert [found.stage for found in chosen(profile).values()] == list(StageName)
     assert all(found.box_thresholds for found in CHECKPOINTS.values() if found.stage is StageName.DETECT)
+
+
+def test_the_sums_of_single_files_are_whole() -> None:
+    """A SHA-256 of the file, and not the beginning of an MD5, which is what the names of SAM's files carry."""
+    for found in ORIGINAL_SAMS.values():
+        file = found.source
+        assert isinstance(file, WebFile)
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+        (in_its_name,) = re.findall("_([0-9a-f]{6})[.]pth$", file.url)
+        assert not file.sha256.startswith(in_its_name)
 
 
 @pytest.mark.parametrize("name", FROM_THE_HUB)
