@@ -35,6 +35,7 @@ MERELY = frozenset("just merely only".split())  # after "not" they add to it: "n
 ENDS = {"DET", "ADP", "PRON", "SCONJ", "AUX"}  # what no noun phrase has between its modifiers
 MOST_MODIFIERS = 6  # words before a head that are looked at
 LONGEST_TERM = 3  # words, as in the vocabulary
+LONGEST_ROW = 50  # nouns that "and" and "or" tie together
 # What may be an English noun that WordNet doesn't know: three characters or more, with a Latin letter first.
 UNKNOWN_NOUN = re.compile(r"[a-z][a-z0-9'\u2019+-]{2,30}")
 
@@ -144,14 +145,26 @@ def is_head(token: "Token") -> bool:
 
 def is_denied(head: "Token") -> bool:
     """Whether the text says that it isn't there: "no cat", "without a hat or gloves"; not "no cat, but a dog"."""
-    before = head.head
-    if head.dep_ == "conj" and before.pos_ in NOUNS and all(word.lower_ != "but" for word in before.children):
-        return is_denied(before)
+    first = first_of_its_row(head)
+    before = first.head
     if before.lower_ in EXCLUSIONS:
         return before.head.lower_ != "nothing"  # "nothing except a chair"
-    start = head.left_edge.i
-    said = [*head.lefts, *head.doc[max(0, start - 1) : start]]  # "a cat (not a dog)" ties "not" to the cat
-    return any(map(is_denial, said)) or is_of_denied_verb(head)
+    start = first.left_edge.i
+    said = [*first.lefts, *first.doc[max(0, start - 1) : start]]  # "a cat (not a dog)" ties "not" to the cat
+    return any(map(is_denial, said)) or is_of_denied_verb(first)
+
+
+def first_of_its_row(head: "Token") -> "Token":
+    """The first noun of those that "and" and "or" tie together, whose denial is that of all; "but" begins anew.
+
+    No further back than anyone writes: a hostile text ties a thousand.
+    """
+    for _ in range(LONGEST_ROW):
+        before = head.head
+        if head.dep_ != "conj" or before.pos_ not in NOUNS or any(word.lower_ == "but" for word in before.children):
+            break
+        head = before
+    return head
 
 
 def is_denial(word: "Token") -> bool:
