@@ -91,8 +91,8 @@ class CandidateDocument(BaseModel):
     score: float = Field(description="The probability; all candidates' add up to 1.", examples=[0.97])
     fit: float | None = Field(
         None,
-        description="The probability of this label among all that such a picture may show; null where the models "
-        "aren't calibrated for it.",
+        description="The probability of this label among all that such a picture may show; by SigLIP, that it "
+        "describes the picture, whatever else does; null where the models aren't calibrated for it.",
         examples=[0.31],
     )
 

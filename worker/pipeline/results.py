@@ -27,6 +27,8 @@ class Candidate:
     fit: float | None = None
     """The probability of this label among the things that a picture may show; None where the models aren't calibrated
     for it. Small for most things: what counts is how it compares with the calibration's `least_fit`."""
+    fit_is_share: bool = True
+    """False for SigLIP's: the label's own probability, whatever else there may be. No `BoxRule` was fitted to these."""
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,7 @@ def search(finder: Finder, image: Image.Image, candidates: Sequence[Candidate], 
 
     def look_for(wanted: Sequence[Candidate]) -> list[Detection]:
         queries = [
-            Query(each.label, finder.ladder(each.fit) if wish.threshold is None else (wish.threshold,))
-            for each in wanted
+            Query(each.label, _ladder(finder, each) if wish.threshold is None else (wish.threshold,)) for each in wanted
         ]
         found = finder.detect_each(image, queries, every_instance=wish.every_instance)
         return [_capped(detection, wish.maximum_instances) for detection in found]
@@ -85,6 +84,10 @@ def search(finder: Finder, image: Image.Image, candidates: Sequence[Candidate], 
         searched += look_for(rest)
     counts = next((detection for detection in searched if detection.boxes), searched[0])
     return Finding(counts, tuple(searched))
+
+
+def _ladder(finder: Finder, candidate: Candidate) -> tuple[float, ...]:
+    return finder.ladder(candidate.fit if candidate.fit_is_share else None)
 
 
 def _capped(detection: Detection, maximum: int) -> Detection:

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from transformers import SiglipModel, SiglipProcessor
 
+from worker.pipeline.cache import Cache
 from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
-from worker.pipeline.classify import TEMPLATES, Classifier
+from worker.pipeline.classify import TEMPLATES, TEXT_CACHE_BYTES, Classifier
 from worker.pipeline.encoding import Encode
 from worker.pipeline.hugging_face import plain_tokens, pooled, processed
 from worker.pipeline.images import pad_to_square
@@ -19,6 +20,10 @@ from worker.pipeline.results import Classification
 
 TEXT_TOKENS = 64
 """SigLIP was trained on texts that are padded to this length, and knows no others."""
+LEAST_FIT = 0.001
+"""Of the best label's probability; with less none fits. In training one text of 32,768 belonged to a picture (the
+paper's batches), so that this is some thirty times what any text has. Found by that alone: no weights were at hand to
+measure it with."""
 
 
 class SiglipClassifier(Classifier):
@@ -29,6 +34,7 @@ class SiglipClassifier(Classifier):
         self._processor = processor
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
         self.encode: Encode = self._encode
+        self._texts: Cache[torch.Tensor] = Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
 
     @memory_errors()
     @torch.inference_mode()
@@ -36,17 +42,25 @@ class SiglipClassifier(Classifier):
         """Rank `labels` (at least one) as names of the main object of an RGB picture.
 
         Scores are the shares of the labels' sigmoid probabilities (Zhai et al., "Sigmoid Loss for Language Image
-        Pre-Training", 2023), so that they add up to 1 as CLIP's do.
+        Pre-Training", 2023), so that they add up to 1 as CLIP's do. The probabilities themselves are the fits: where
+        all are next to nothing, none fits, also where there is no choice.
         """
-        probabilities = self.probabilities(image, labels)
+        probabilities = self.probabilities(image, labels).cpu()
         # The softmax of logarithms gives the shares.
-        chosen = choose(labels, probabilities.log().cpu().numpy(), np.empty(0), UNCALIBRATED)
-        return replace(chosen, cut=tuple(filter(self._is_cut, labels)))
+        chosen = choose(labels, probabilities.log().numpy(), np.empty(0), UNCALIBRATED)
+        fits = dict(zip(labels, probabilities.tolist(), strict=True))
+        return replace(
+            chosen,
+            candidates=tuple(replace(each, fit=fits[each.label], fit_is_share=False) for each in chosen.candidates),
+            none_fits=fits[chosen.main_object.label] < LEAST_FIT,
+            cut=tuple(filter(self._is_cut, labels)),
+        )
 
     @torch.inference_mode()
     def probabilities(self, image: Image.Image, labels: Sequence[str]) -> torch.Tensor:
         """Shape (n,), float64, 0 to 1: how well each label fits the picture, whatever the others are."""
-        similarities = self._text_features(labels) @ self._image_features(image)
+        features = self._texts.get(tuple(labels), lambda: self._text_features(labels))
+        similarities = features @ self._image_features(image)
         logits = self._siglip.logit_scale.exp() * similarities + self._siglip.logit_bias
         # In double precision: far from the picture all are next to nothing, and still have an order.
         probabilities: torch.Tensor = logits.double().flatten().sigmoid()

@@ -396,8 +396,10 @@ def test_maximum_less_than_one_is_refused(extractor: LabelExtractor) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["cat, ", "a,", "(", "'", "<", "x", "the ", "glass of ", "red ", "🐶", "猫", "the cat's ", "a cat and ", "ox & "]
-    + ["no cat or ", "dogs and cats, ", "the cat of ", "a cat but ", "not a cat and "],
+    [
+        *("cat, ", "a,", "(", "'", "<", "x", "the ", "glass of ", "red ", "🐶", "猫", "the cat's "),
+        *("a cat and ", "ox & ", "no cat or ", "dogs and cats, ", "the cat of ", "a cat but ", "not a cat and "),
+    ],
 )
 def test_long_hostile_text_is_quick(extractor: LabelExtractor, unit: str) -> None:
     """Ten thousand characters of anything cost seconds of computing, where a quadratic step would take minutes."""

@@ -12,9 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from segment_anything import sam_model_registry
-from tokenizers.processors import TemplateProcessing
 from torch import nn
-from transformers import GemmaTokenizer
 
 from db.catalog import CHECKPOINTS, SEGMENTERS
 from db.checkpoints import Bundled, Checkpoint, WebFile
@@ -31,7 +29,6 @@ from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sam import PUBLISHED, build_sam, load_sam
 from worker.pipeline.segment import Segmenter
-from worker.pipeline.siglip import SiglipClassifier
 
 EXACT = Execution.choose("cpu", "float32")
 ORIGINAL_SAMS = {found.name: found for found in SEGMENTERS if isinstance(found.source, WebFile)}
@@ -179,61 +176,6 @@ def test_a_vocabulary_and_its_merges_are_a_tokenizer(tmp_path: Path) -> None:
     for text in ("a photo of a dog.", "Zwei Hunde, 2 катки", "snow-boards!!"):
         tokens = (stage._processor.tokenizer(text)["input_ids"] for stage in (classifier, bundled))
         assert next(tokens) == next(tokens)
-
-
-@pytest.fixture
-def siglip(tmp_path: Path) -> SiglipClassifier:
-    """A small SigLIP 2 with a tokenizer of Gemma's class, which knows few words."""
-    checkpoint = publish("google/siglip2-base-patch16-224", tmp_path)
-    folder = ModelFolder(tmp_path).of(checkpoint)
-    merges = [("▁", "a"), ("▁", "d"), ("▁d", "o"), ("▁do", "g")]
-    tokenizer = GemmaTokenizer(vocab={word: place for place, word in enumerate(GEMMA_WORDS)}, merges=merges)
-    tokenizer._tokenizer.post_processor = TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
-    tokenizer.save_pretrained(folder)
-    write_sums(folder)
-    stage = loader(tmp_path).load(checkpoint).stage
-    assert isinstance(stage, SiglipClassifier)
-    return stage
-
-
-GEMMA_WORDS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *"▁adog", "▁a", "▁d", "▁do", "▁dog"]
-
-
-def spelled(classifier: SiglipClassifier, image: Image.Image, label: str) -> list[str]:
-    """What the model reads of a label: its four prompts, token by token."""
-    read: list[torch.Tensor] = []
-    text_features = classifier._siglip.get_text_features
-
-    def reading(input_ids: torch.Tensor) -> Any:
-        read.append(input_ids)
-        return text_features(input_ids)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier._siglip, "get_text_features", reading)
-        classifier.probabilities(image, [label])
-    assert {len(row) for row in read[0]} == {64}
-    return ["".join(GEMMA_WORDS[token] for token in row) for row in read[0]]
-
-
-def test_siglip_reads_texts_as_in_its_training(siglip: SiglipClassifier, sample: Image.Image) -> None:
-    """In lower case, closed by `<eos>`, padded to 64 tokens, unmasked."""
-    assert spelled(siglip, sample, "a Dog")[-1] == "a▁dog<eos>" + 61 * "<pad>"
-
-
-def test_a_label_that_spells_a_special_token_ends_no_text_for_siglip(
-    siglip: SiglipClassifier, sample: Image.Image
-) -> None:
-    """A caller's text is text, to be read to its end."""
-    assert spelled(siglip, sample, "a<eos> dog")[-1].count("<eos>") == 1
-
-
-def test_siglip_says_what_it_reads_the_beginning_of(
-    siglip: SiglipClassifier, sample: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the other classifiers do: from the first token that has no room, and no sooner."""
-    monkeypatch.setattr("worker.pipeline.siglip.TEMPLATES", ("{}",))
-    longest = " ".join(63 * ["a"])  # and then the end
-    assert siglip.classify(sample, ["dog", longest, f"{longest} a"]).cut == (f"{longest} a",)
 
 
 class Trap:

@@ -74,6 +74,13 @@ def test_doubt_raises_the_bar_for_the_box() -> None:
         assert bool(finding.detection.boxes) is found
 
 
+def test_a_rule_is_not_asked_about_fits_of_another_kind() -> None:
+    """SigLIP's probabilities are no shares among all things: the detector's own thresholds count."""
+    rule = BoxRule(intercept=3.0, fit=0.5, score=1.5, least=0.1, most=0.9)
+    own = [Candidate("cat", 1.0, 1e-4, fit_is_share=False)]
+    assert search(Scores({"cat": 0.4}, rule), IMAGE, own, Wish()).detection.boxes
+
+
 def test_instances_are_capped_and_the_rest_is_told() -> None:
     """Only where all were asked for is that worth a note."""
     every = Wish(every_instance=True, maximum_instances=2)
