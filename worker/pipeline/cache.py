@@ -19,7 +19,7 @@ class Cache(Generic[ValueT]):
 
         The metrics tell of it by its name.
         """
-        self._maximum_bytes = maximum_bytes
+        self.maximum_bytes = maximum_bytes
         self._size = size
         self._values: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
         self._bytes = 0
@@ -50,6 +50,7 @@ class Cache(Generic[ValueT]):
                     ours = self._making[key] = Future()
                     break
             if future.exception() is None:
+                self._hits.inc()
                 return future.result()
         return self._make(key, make, ours)
 
@@ -69,10 +70,10 @@ class Cache(Generic[ValueT]):
 
     def _keep(self, key: Hashable, value: ValueT) -> None:
         size = self._size(value)
-        if size > self._maximum_bytes:
+        if size > self.maximum_bytes:
             return
         self._values[key] = (value, size)
         self._bytes += size
-        while self._bytes > self._maximum_bytes:
+        while self._bytes > self.maximum_bytes:
             _, (_, freed) = self._values.popitem(last=False)
             self._bytes -= freed

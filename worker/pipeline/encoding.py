@@ -48,6 +48,11 @@ class Memory:
         """For features of so many bytes in this process."""
         return cls(Cache("image_features", maximum_bytes, _bytes), store)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is kept at all: else nobody need know which picture it is."""
+        return self.cache.maximum_bytes > 0 or self.store is not None
+
     def private(self) -> "Memory":
         """The same, but for what is larger than the picture: it stays in this process."""
         return Memory(self.cache)
@@ -76,8 +81,10 @@ class Encoder:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """The picture's features: remembered, or computed with those of other threads."""
+        if not self._memory.remembers:
+            return self.batcher(pixels)
         # Of what the model sees, so that no caller has to say which picture it is, and none can say so wrongly.
-        digest = hashlib.blake2b(pixels.contiguous().numpy(force=True).data, digest_size=16).hexdigest()
+        digest = hashlib.sha256(pixels.contiguous().numpy(force=True).data).hexdigest()[:32]
         name = f"{self._model}/{'x'.join(map(str, pixels.shape))}-{digest}"
         return self._memory.cache.get(name, lambda: self._find(name, pixels))
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from transformers import BatchEncoding, BatchFeature
 
-from worker.pipeline.upload import planes_of, upload
+from worker.pipeline.upload import planes_of, upload, where_resized
 
 
 class Tokenizer(Protocol):
@@ -30,12 +30,11 @@ class Tokenizer(Protocol):
 def processed(image_processor: Any, image: Image.Image, device: torch.device) -> BatchFeature:
     """What an image processor makes of an RGB picture, as a batch of one on the device: what it makes of it alone.
 
-    It is given the three planes: its own way to them, a strided copy, takes longer than all that comes after. They are
-    bytes until they are on the device, which is told a quarter of what it looks at.
+    It is given the three planes: its own way to them, a strided copy, takes longer than all that comes after. A device
+    that makes them smaller itself gets them as bytes.
     """
-    batch: BatchFeature = image_processor(
-        images=upload(planes_of(image), device), input_data_format="channels_first", return_tensors="pt"
-    )
+    planes = upload(planes_of(image), where_resized(image.size, device))
+    batch: BatchFeature = image_processor(images=planes, input_data_format="channels_first", return_tensors="pt")
     return batch.to(device)
 
 

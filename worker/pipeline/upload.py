@@ -10,6 +10,11 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.transforms.functional import resize
 
+CPU = torch.device("cpu")
+LARGEST_SIDE = 4096
+"""Of pictures that a GPU makes smaller itself, in pixels. Of larger ones there would be more bytes to copy than of what
+the model sees, four bytes a value in its memory, and, for the smallest models, a wider filter than its kernels take."""
+
 
 def planes_of(image: Image.Image) -> Tensor:
     """The (3, height, width) uint8 planes of an RGB picture, in the host's memory."""
@@ -40,14 +45,19 @@ def _copies(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch's own
 
 
+def where_resized(size: tuple[int, int], device: torch.device) -> torch.device:
+    """Whether a picture of this width and height is made smaller on the device, or by the host before it goes there."""
+    return device if max(size) <= LARGEST_SIDE else CPU
+
+
 def resized(image: Image.Image, transform: ResizeLongestSide, device: torch.device) -> Tensor:
     """The (3, height, width) uint8 planes, on the device, of an RGB picture as large as SAM looks at it.
 
-    On a CPU by Pillow, to the bit as the original package has it. Elsewhere the device does it, and rounds some values
-    to the neighbour.
+    By the host with Pillow, to the bit as the original package has it. Another device rounds some values to the
+    neighbour.
     """
-    if device.type == "cpu":
-        return torch.from_numpy(transform.apply_image(np.asarray(image))).permute(2, 0, 1)
+    if where_resized(image.size, device).type == "cpu":
+        return upload(torch.from_numpy(transform.apply_image(np.asarray(image))).permute(2, 0, 1), device)
     shape = transform.get_preprocess_shape(image.height, image.width, transform.target_length)
     return shrunk(upload(planes_of(image), device), shape)
 

@@ -41,6 +41,19 @@ def test_the_device_resizes_and_normalises(processor: Callable[[], Any]) -> None
     assert {tensor.device for tensor in batch.values()} == {META}
 
 
+@pytest.mark.parametrize("size", [(upload.LARGEST_SIDE + 1, 100), (256, 16_384)])
+def test_the_host_makes_large_pictures_smaller(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what the model sees goes to the device."""
+    send = Mock(side_effect=upload.upload)
+    monkeypatch.setattr("worker.pipeline.hugging_face.upload", send)
+    image = Image.new("RGB", size)
+    batch = processed(SiglipImageProcessor(), image, META)
+    assert {tensor.device for tensor in batch.values()} == {META}
+    assert send.call_args.args[1] == CPU
+    assert upload.where_resized(image.size, META) == CPU
+    assert upload.resized(image, ResizeLongestSide(64), META).device == META
+
+
 @pytest.mark.parametrize("size", [(640, 480), (97, 300), (40, 30), (5, 64)])
 def test_sam_is_shown_what_the_original_shows_it(size: tuple[int, int]) -> None:
     """To the bit by a CPU, and give or take one by a device that resizes itself, which holds on to the picture."""
