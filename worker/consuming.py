@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 from db import messages
 from db.claims import Claim
 from db.errors import MainmaskError
+from db.session import OUTAGES
 from db.states import StageName
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Consuming:
             except Retry as retry:
                 logger.info("%s of job %s: retry: %s", claim.name, claim.job_id, retry)
                 self._tell("task-retried", claim, exception=repr(retry.exc), traceback=format_exc())
-            except MainmaskError as error:  # the sender's fault, or an outage's: no traceback
+            except (MainmaskError, *OUTAGES) as error:  # the sender's fault, or an outage's: no traceback
                 logger.info("%s of job %s failed: %s", claim.name, claim.job_id, error)
                 self._tell("task-failed", claim, exception=repr(error), traceback=format_exc())
             except Exception as error:

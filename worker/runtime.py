@@ -103,7 +103,7 @@ def runtime() -> Runtime:
     torch.set_num_threads(config.torch_threads)
     keep_freed_memory()
     loader = Loader(ModelFolder(config.models_dir), execution(config))
-    models = LoadedModels(loader.load, config.maximum_loaded_models)
+    models = LoadedModels(loader.only_compiling(config.checkpoints.values()), config.maximum_loaded_models)
     lending = Lending.of(config.lent_checkpoints.values(), loader.folder, models)
     pipeline = Pipeline.of(config.checkpoints, models.keep)
     pipeline.warm_up()

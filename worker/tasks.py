@@ -32,13 +32,13 @@ def _stage_task(name: StageName) -> Any:
     def task(self: Task, job_id: str) -> float:
         with _outages_logged(name, job_id):
             return run_stage(partial(_again, self), name, UUID(job_id))
-        return 0.0
 
     return app.task(
         task,
         name=str(name),
         bind=True,
-        throws=(MainmaskError,),  # a broken picture is its sender's fault: a line in the log, not a traceback
+        # A broken picture is its sender's fault, an outage nobody's: a line in the log, not a traceback.
+        throws=(MainmaskError, *OUTAGES),
         Request="worker.consuming:StageRequest",
     )
 
@@ -48,11 +48,12 @@ classify, detect, segment = (_stage_task(name) for name in StageName)
 
 @contextmanager
 def _outages_logged(name: StageName, job_id: str | UUID) -> Iterator[None]:
-    """Nothing is lost: what was claimed is handed back, what was not is sent again."""
+    """Nothing is lost: what was claimed is handed back, what was not is sent again. Flower is told of a failure."""
     try:
         yield
     except OUTAGES as error:
         logger.warning("%s of job %s: the database is unavailable: %s", name, job_id, error)
+        raise
 
 
 def run_stage(again: Again, name: StageName, job_id: UUID) -> float:

@@ -63,7 +63,7 @@ def test_a_stage_that_follows_fails_alone(
 def test_what_can_not_be_saved_is_handed_back(
     worker: Worker, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Postgres goes away in a stage that follows: it costs no attempt."""
+    """Postgres goes away in a stage that follows: it costs no attempt, and Flower isn't told that all went well."""
     job_id = submit(labels=["cat"])
     save = runs.save
 
@@ -75,6 +75,7 @@ def test_what_can_not_be_saved_is_handed_back(
     with monkeypatch.context() as outage:
         outage.setattr(runs, "save", saved_at_first)
         worker.run(StageName.CLASSIFY, job_id)
+    assert consumer.told[-1] == ("failed", StageName.DETECT)
     worker.leases.check()
     stage = worker.document(job_id).stages[1]
     assert (stage.status, stage.attempts) == (StageStatus.QUEUED, 0)

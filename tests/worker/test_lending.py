@@ -1,7 +1,9 @@
 """Jobs that ask for models of their own: they get the very ones, and nothing that isn't lent."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,11 +14,13 @@ from db.states import StageName
 from tests.worker.pipeline.published import publish
 from worker.lending import Lending
 from worker.pipeline.checkpoints import Loader
+from worker.pipeline.compilation import Compiled
 from worker.pipeline.execution import Execution
 from worker.pipeline.loaded_models import LoadedModels
 from worker.pipeline.model_files import ModelFolder
 from worker.pipeline.pipeline import Pipeline
 
+SLIM = "nielsr/slimsam-77-uniform"
 OWL, DINO = "google/owlv2-base-patch16-ensemble", "IDEA-Research/grounding-dino-tiny"
 
 
@@ -42,6 +46,16 @@ def test_a_job_gets_the_model_that_it_asks_for(own: Pipeline, lending: Lending) 
     assert asked.classifier is own.classifier
     assert lending.pipeline(own, StageName.CLASSIFY, {"detect": OWL}) is own
     assert lending.pipeline(own, StageName.DETECT, None) is own
+
+
+def test_nobody_waits_for_a_lent_model_to_be_compiled(tmp_path: Path) -> None:
+    """The worker's own are, in its warm-up; what a job asks for runs as it is, under the job's deadline."""
+    loader = Loader(ModelFolder(tmp_path), replace(Execution.choose("cpu", "float32"), compiles=True))
+    load = loader.only_compiling([CHECKPOINTS["mainmask/tiny-clip"]])
+    stages: list[Any] = [
+        load(checkpoint).stage for checkpoint in (CHECKPOINTS["mainmask/tiny-clip"], publish(SLIM, tmp_path))
+    ]
+    assert [isinstance(stage.encode._encode, Compiled) for stage in stages] == [True, False]
 
 
 def test_jobs_side_by_side_get_their_own_models(own: Pipeline, lending: Lending) -> None:

@@ -31,7 +31,7 @@ from tests.worker.fake_worker import (
     submit,
     submit_pointer,
 )
-from worker import runs
+from worker import runs, tasks
 from worker.pipeline.results import Classification
 from worker.runtime import image_cache
 
@@ -82,6 +82,14 @@ def test_a_result_that_cannot_be_saved_costs_no_attempt(worker: Worker, monkeypa
     stage = worker.document(job_id).stages[0]
     assert (stage.status, stage.attempts, stage.error) == (StageStatus.QUEUED, 0, None)
     assert worker.run_all(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_run_that_met_an_outage_is_no_success(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To Celery and Flower its task has failed, in a way that is known: in the log that is a line, no traceback."""
+    monkeypatch.setattr(runs, "save", Mock(side_effect=OperationalError("", {}, Exception())))
+    with pytest.raises(OperationalError) as outage:
+        tasks.classify.run(str(submit(labels=["cat"])))
+    assert isinstance(outage.value, tasks.classify.throws)
 
 
 @pytest.mark.parametrize("data", [picture_file((70, 35)), b"no picture"], ids=["succeeds", "fails"])

@@ -1,8 +1,8 @@
 """From a checkpoint's files to a model that answers: one code path for all kinds, in which no file runs code."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -100,6 +100,15 @@ class Loader:
                 check_configuration(path)
             stage = LOADERS[checkpoint.kind](Loading(checkpoint, files, self.execution))
         return LoadedModel(stage, card(checkpoint, files))
+
+    def only_compiling(self, checkpoints: Iterable[Checkpoint]) -> Callable[[Checkpoint], LoadedModel]:
+        """`load`, by which no others than these are compiled: that takes minutes, at the first call of a model.
+
+        A worker warms its own models up. Others are called first by the job that asks for them, under its deadline.
+        """
+        own = {checkpoint.name for checkpoint in checkpoints}
+        plain = replace(self, execution=replace(self.execution, compiles=False))
+        return lambda checkpoint: (self if checkpoint.name in own else plain).load(checkpoint)
 
 
 def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
