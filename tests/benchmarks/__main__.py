@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.benchmarks import questions, submissions, throughput
+from tests.benchmarks import batches, questions, submissions, throughput
 from tests.benchmarks.figures import Figure, chart, document, table
 from tests.benchmarks.machine import description
 from tests.benchmarks.scale import FULL, SMOKE, Scale
@@ -20,6 +20,7 @@ Benchmark = Callable[[Scale], list[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {
     "speed": questions.speed,
     "outputs": questions.outputs,
+    "batches": batches.batches,
     "machinery": throughput.machinery,
     "models": throughput.bundled_models,
     "table": throughput.full_table,

@@ -57,16 +57,13 @@ class System(Protocol):
 class Ours:
     """The pipeline as a worker runs it, with features remembered."""
 
-    def __init__(self, profile: str, folder: ModelFolder, narrowest: int) -> None:
+    def __init__(self, profile: str, folder: ModelFolder, narrowest: int, dtype: str) -> None:
         keep_freed_memory()
         # What a worker process holds besides, so that its memory is all counted.
         import worker.tasks  # noqa: F401, PLC0415 - the other side doesn't
 
         self._extractor = LabelExtractor()
-        chosen_execution = Execution.choose("cpu", memory=Memory.of(MEMORY_BYTES))
-        execution = Execution(
-            chosen_execution.device, chosen_execution.dtype, chosen_execution.memory, narrowest=narrowest
-        )
+        execution = replace(Execution.choose("cpu", dtype, memory=Memory.of(MEMORY_BYTES)), narrowest=narrowest)
         self._pipeline = Pipeline.load(profile, models_dir=folder.root, execution=execution)
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> str:
@@ -115,13 +112,14 @@ class Side:
     root: Path
     is_reference: bool = False
     narrowest: int = SMALLEST
+    dtype: str = "auto"
 
     def build(self) -> System:
         """Load the models."""
         folder = ModelFolder(self.root)
         if self.is_reference:
             return Reference(self.profile, folder)
-        return Ours(self.profile, folder, self.narrowest)
+        return Ours(self.profile, folder, self.narrowest, self.dtype)
 
 
 _system: System
@@ -217,7 +215,8 @@ def outputs(scale: Scale) -> list[Figure]:
             cleanup,
             reference=replace(ours, is_reference=True),
             ours=ours,
-            halved=replace(ours, narrowest=1),
+            # Also where the machine has no instructions for it, and would take float32.
+            halved=replace(ours, narrowest=1, dtype="bfloat16"),
         )
         answers = [contest.ask(question) for question in questions]
     figures = []
