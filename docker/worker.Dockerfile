@@ -6,6 +6,7 @@
 # `cuda` takes PyTorch from the usual index, whose wheels bring CUDA's libraries: the host needs a driver and the NVIDIA
 # container toolkit, nothing else. `cpu` takes it from TORCH_INDEX, the index of CPU builds that pytorch.org's install
 # page names; without it that image works as well, but carries several GB of CUDA for nothing.
+# Neither has a C compiler, which MAINMASK_COMPILE_ENCODERS needs: where that is wanted, add gcc and libc6-dev.
 # The bundled models need no volume. Larger ones are read from /models.
 # How to give the base by its digest: see api.Dockerfile.
 ARG PYTHON_IMAGE=python:3.13.15-slim-trixie
