@@ -42,6 +42,8 @@ class Bundled:
     """A folder of this repository's own, under `worker/tiny/checkpoints`."""
 
     folder: str
+    sha256: str
+    """Of its weights."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,13 @@ class Checkpoint:
                 return f"https://huggingface.co/{repository}"
             case WebFile(url):
                 return url
+
+    @property
+    def source_revision(self) -> str | None:
+        """What a pull asks the hub for: a branch, a tag or a commit; None where the files are of no hub."""
+        return self.source.revision if isinstance(self.source, HubRepository) else None
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the weights; None where the hub tells it, when they are pulled."""
+        return None if isinstance(self.source, HubRepository) else self.source.sha256

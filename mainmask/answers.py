@@ -20,7 +20,21 @@ from mainmask.jobs import Job
 
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 EXCERPT_CHARACTERS = 200
-MODEL_FIELDS = frozenset({"name", "stage", "license", "commercial_use", "parameters", "default", "lent", "ready"})
+MODEL_FIELDS = frozenset(
+    {
+        "name",
+        "stage",
+        "license",
+        "commercial_use",
+        "parameters",
+        "input_pixels",
+        "sha256",
+        "default",
+        "lent",
+        "ready",
+        "revision",
+    }
+)
 """What the command line shows of a model."""
 
 Item = TypeVar("Item")

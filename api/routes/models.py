@@ -24,6 +24,14 @@ class ModelDetails(BaseModel):
     stage: StageName
     kind: str = Field(description="The model's class.")
     source: str = Field(description="Where its files come from.")
+    source_revision: str | None = Field(
+        description="What a pull asks the hub for: a branch, a tag or a commit; null where its files are of no hub.",
+        examples=["main"],
+    )
+    sha256: str | None = Field(
+        description="Of its weights, as the table has it; null for those of the hub, "
+        "which are compared with what the hub tells when they are pulled."
+    )
     license: str = Field(description="SPDX identifier.", examples=["Apache-2.0"])
     commercial_use: bool = Field(description="Whether the licence allows it.")
     parameters: int = Field(description="How many weights it has.")
@@ -63,6 +71,8 @@ def _details(checkpoint: Checkpoint, card: JSON | None) -> ModelDetails:
         stage=checkpoint.stage,
         kind=checkpoint.kind,
         source=checkpoint.origin,
+        source_revision=checkpoint.source_revision,
+        sha256=checkpoint.sha256,
         license=checkpoint.license.id,
         commercial_use=checkpoint.license.commercial_use,
         parameters=checkpoint.parameters,

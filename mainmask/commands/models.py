@@ -16,6 +16,10 @@ from mainmask.worker_side import run
 
 models = typer.Typer(no_args_is_help=True, help="List the models, and fetch their files for the workers.")
 
+ROOMY_COLUMNS = 100
+"""Of a terminal: in a narrower one the names of models would be folded to shreds to show their revisions, too."""
+REVISION_CHARACTERS = 12
+
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Profiles (base, large) or models.", show_default="what this machine's settings need"),
@@ -24,13 +28,17 @@ Names = Annotated[
 
 @models.command("list")
 def list_models(as_json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
-    """List all models that the service knows: which of them answer, which a job may ask for, and their licences."""
+    """List all models that the service knows: which of them answer, which a job may ask for, and their licences.
+
+    --json has all that is known of them: where their files come from and their whole checksums, too.
+    """
     with told_plainly(), busy("asking"), Client(url, api_key=api_key) as client:
         table = client.models()
     if as_json:
         print_json(dict(table))
     else:
-        Console().print(_table(table["models"]))
+        console = Console()
+        console.print(_table(table["models"], is_roomy=console.width >= ROOMY_COLUMNS))
 
 
 @models.command()
@@ -52,14 +60,28 @@ def _arguments(names: list[str] | None, *, as_json: bool) -> list[str]:
     return [*(names or []), *(["--json"] if as_json else [])]
 
 
-def _table(found: Iterable[Mapping[str, Any]]) -> Table:
+def _table(found: Iterable[Mapping[str, Any]], *, is_roomy: bool) -> Table:
     # Whole, however narrow the terminal: `pull` takes it.
-    table = Table("stage", Column("model", overflow="fold"), "size", "licence", "here", box=None, pad_edge=False)
+    name = Column("model", overflow="fold")
+    # The room is the names': what more is said of a few models takes lines of its own.
+    licence, here = Column("licence", max_width=12), Column("here", max_width=14)
+    table = Table("stage", name, "size", "pixels", licence, here, box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    if is_roomy:
+        table.add_column("revision")
     for model in found:
-        use = "" if model["commercial_use"] else " (not commercial)"
-        size = f"{model['parameters'] / 1e6:,.0f} M"
-        table.add_row(model["stage"], Text(model["name"]), size, f"{model['license']}{use}", _here(model))
+        table.add_row(*_cells(model), *([_revision(model)] if is_roomy else []))
     return table
+
+
+def _cells(model: Mapping[str, Any]) -> list[str | Text]:
+    use = "" if model["commercial_use"] else " (not commercial)"
+    size, pixels = f"{model['parameters'] / 1e6:,.0f} M", str(model["input_pixels"])
+    return [model["stage"], Text(model["name"]), size, pixels, f"{model['license']}{use}", _here(model)]
+
+
+def _revision(model: Mapping[str, Any]) -> str:
+    """The beginning of its weights' SHA-256: of those that a worker has, else of the published ones."""
+    return str(model["revision"] or model["sha256"] or "")[:REVISION_CHARACTERS]
 
 
 def _here(model: Mapping[str, Any]) -> str:

@@ -49,8 +49,19 @@ def test_the_table_says_what_each_model_is(client: TestClient) -> None:
     assert not table["facebook/metaclip-b32-400m"]["commercial_use"]
     assert table["segment-anything/vit-h"]["source"].endswith("/sam_vit_h_4b8939.pth")
     assert table["segment-anything/vit-h"]["parameters"] == 641_090_608
+    assert table["segment-anything/vit-h"]["input_pixels"] == 1024
     profiles_listed = client.get("/v1/models").json()["profiles"]
     assert set(profiles_listed) == {"tiny", "base", "large"}
+
+
+def test_the_table_says_which_files_they_are(client: TestClient) -> None:
+    """The revision that the hub is asked for, or the sum of the weights; of what no hub has, no revision."""
+    table = listed(client)
+    said = {name: (model["source_revision"], (model["sha256"] or "")[:6] or None) for name, model in table.items()}
+    assert said[OWL] == ("main", None)
+    assert said["segment-anything/vit-h"] == (None, "a7bf3b")
+    assert said["mainmask/tiny-sam"] == (None, "537e43")
+    assert {len(model["sha256"]) for model in table.values() if model["sha256"]} == {64}
 
 
 def test_the_table_says_what_is_offered_and_ready(owl_is_lent: None, client: TestClient) -> None:

@@ -25,9 +25,12 @@ def model(**changes: Any) -> dict[str, Any]:
         "license": "Apache-2.0",
         "commercial_use": True,
         "parameters": 3_000_000,
+        "input_pixels": 128,
+        "sha256": None,
         "default": True,
         "lent": False,
         "ready": True,
+        "revision": None,
         **changes,
     }
 
@@ -36,20 +39,35 @@ OWL = model(name="google/owlv2", stage="detect", default=False, lent=True, ready
 METACLIP = model(name="facebook/metaclip", license="CC-BY-NC-4.0", commercial_use=False, default=False)
 
 
-def invoke(answer: httpx.Response, *arguments: str) -> Any:
-    """The command against a service that answers so."""
+def invoke(answer: httpx.Response, *arguments: str, columns: int = 120) -> Any:
+    """The command against a service that answers so, in a terminal of so many columns."""
     with serving(lambda _: answer) as url:  # type: ignore[arg-type] # as FakeService is called
-        return CliRunner().invoke(app, ["models", *arguments, "--url", url], env={"COLUMNS": "120"})
+        return CliRunner().invoke(app, ["models", *arguments, "--url", url], env={"COLUMNS": str(columns)})
 
 
 def test_the_list_says_what_each_model_is_here() -> None:
-    """Its stage, size and licence; whether it answers, or would if it were asked for."""
+    """Its stage, sizes and licence; whether it answers, or would if it were asked for."""
     result = invoke(httpx.Response(200, json={"models": [model(), OWL, METACLIP]}), "list")
     assert result.exit_code == 0
-    clip, owl, metaclip = (" ".join(line.split()) for line in result.stdout.splitlines()[1:])
-    assert clip == "classify mainmask/tiny-clip 3 M Apache-2.0 default"
-    assert owl == "detect google/owlv2 3 M Apache-2.0 on request, no worker has it"
-    assert metaclip.endswith("CC-BY-NC-4.0 (not commercial)")
+    clip, *owl, metaclip, not_, commercial = (" ".join(line.split()) for line in result.stdout.splitlines()[1:])
+    assert clip == "classify mainmask/tiny-clip 3 M 128 Apache-2.0 default"
+    assert " ".join(owl) == "detect google/owlv2 3 M 128 Apache-2.0 on request, no worker has it"
+    assert " ".join((metaclip, not_, commercial)).endswith("CC-BY-NC-4.0 (not commercial)")
+
+
+def test_the_list_says_which_weights_they_are() -> None:
+    """By the beginning of their sum: of a worker's, else the published ones; what the hub has isn't known here."""
+    ready, published, of_hub = model(revision="0123456789ab", sha256="f" * 64), model(sha256="c" * 64), model()
+    heads, *lines = invoke(httpx.Response(200, json={"models": [ready, published, of_hub]}), "list").stdout.splitlines()
+    assert [line[heads.index("revision") :].strip() for line in lines] == ["0123456789ab", "c" * 12, ""]
+
+
+def test_a_narrow_list_keeps_the_names_together() -> None:
+    """What is left out for it is in the list of a wider terminal, and in the JSON."""
+    answer = httpx.Response(200, json={"models": [model(name="IDEA-Research/grounding-dino", sha256="c" * 64)]})
+    shown = invoke(answer, "list", columns=80).stdout
+    assert "IDEA-Research/grounding-dino" in shown
+    assert "revision" not in shown
 
 
 def test_json_is_the_services_answer() -> None:

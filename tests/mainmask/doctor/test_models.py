@@ -42,7 +42,7 @@ class Configured(FakeService):
 
     def _line(self, name: str, stage: str) -> dict[str, Any]:
         told = {"default": name in self.chosen.values(), "lent": name in self.lent, "ready": name in self.ready}
-        about = {"license": "Apache-2.0", "commercial_use": True, "parameters": 1}
+        about = {"license": "Apache-2.0", "commercial_use": True, "parameters": 1, "input_pixels": 1, "sha256": None}
         return {"name": name, "stage": stage, **about, **told, "revision": self.ready.get(name)}
 
 

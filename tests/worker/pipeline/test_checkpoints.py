@@ -93,6 +93,12 @@ def test_the_table_counts_the_bundled_parameters(name: str) -> None:
     assert counted <= sum(weight.numel() for weight in weights.values())
 
 
+@pytest.mark.parametrize("name", TINY)
+def test_the_table_has_the_sums_of_the_bundled_weights(name: str) -> None:
+    """Callers are told the sum of the very file; one that is trained anew needs its line mended."""
+    assert TINY[name].sha256 == ModelFolder(Path()).find(TINY[name]).sha256
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="what is mapped is read where Linux says it")
 def test_the_file_of_the_weights_is_let_go(model: Checkpoint, folder: Path) -> None:
     """Half of its pages would stay in memory for nothing, once products are computed in half precision."""
