@@ -150,6 +150,9 @@ class ModelDocument(BaseModel):
     name: str = Field(description="As `GET /v1/models` lists it.", examples=["openai/clip-vit-base-patch32"])
     revision: str = Field(description="The beginning of its weights' SHA-256.")
     license: str = Field(description="SPDX identifier.", examples=["MIT"])
+    source_revision: str | None = Field(
+        None, description="The hub's commit that its files were pulled from; null for those of no hub."
+    )
 
 
 class ResultDocument(BaseModel):

@@ -25,7 +25,8 @@ class ModelDetails(BaseModel):
     kind: str = Field(description="The model's class.")
     source: str = Field(description="Where its files come from.")
     source_revision: str | None = Field(
-        description="What a pull asks the hub for: a branch, a tag or a commit; null where its files are of no hub.",
+        description="The hub's commit that a worker has; while none is known, what a pull asks the hub for. "
+        "Null where its files are of no hub.",
         examples=["main"],
     )
     sha256: str | None = Field(
@@ -71,7 +72,7 @@ def _details(checkpoint: Checkpoint, card: JSON | None) -> ModelDetails:
         stage=checkpoint.stage,
         kind=checkpoint.kind,
         source=checkpoint.origin,
-        source_revision=checkpoint.source_revision,
+        source_revision=(card or {}).get("source_revision") or checkpoint.source_revision,
         sha256=checkpoint.sha256,
         license=checkpoint.license.id,
         commercial_use=checkpoint.license.commercial_use,

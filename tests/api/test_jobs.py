@@ -6,15 +6,18 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 from uuid_utils.compat import uuid7
 
 from db import messages
 from db.errors import ObjectMissing
 from db.keys import artifact_key, image_key
-from db.states import Artifact
+from db.models import Stage
+from db.session import session_factory
+from db.states import Artifact, StageName
 from db.storage import object_store
 from tests.api.answers import is_problem, submit
-from tests.api.finished import fail, finish
+from tests.api.finished import CARD, fail, finish
 
 
 @pytest.fixture
@@ -47,6 +50,18 @@ def test_the_document_of_a_finished_job(client: TestClient, finished: str) -> No
     assert instance["mask"]["rle"] == {"size": [48, 64], "counts": "x"}
     for artifact in ("mask", "cutout", "overlay"):
         assert httpx.get(instance[f"{artifact}_url"]).content == artifact.encode()
+
+
+def test_a_result_names_the_commits_of_its_models(client: TestClient, finished: str) -> None:
+    """Of those that are the hub's; what older workers wrote of a model names none, and is still a document."""
+    with session_factory().begin() as session:
+        session.execute(
+            update(Stage)
+            .where(Stage.job_id == UUID(finished), Stage.name == StageName.DETECT)
+            .values(model={**CARD, "source_revision": "c" * 40})
+        )
+    models = client.get(f"/v1/jobs/{finished}").json()["result"]["models"]
+    assert [model["source_revision"] for model in models] == [None, "c" * 40, None]
 
 
 @pytest.mark.parametrize("artifact", ["mask", "cutout", "overlay"])

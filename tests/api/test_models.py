@@ -56,12 +56,22 @@ def test_the_table_says_what_each_model_is(client: TestClient) -> None:
 
 def test_the_table_says_which_files_they_are(client: TestClient) -> None:
     """The revision that the hub is asked for, or the sum of the weights; of what no hub has, no revision."""
+    with session_factory().begin() as session:
+        loaded_profiles.announce(session, "tiny", MODELS)
     table = listed(client)
     said = {name: (model["source_revision"], (model["sha256"] or "")[:6] or None) for name, model in table.items()}
     assert said[OWL] == ("main", None)
     assert said["segment-anything/vit-h"] == (None, "a7bf3b")
     assert said["mainmask/tiny-sam"] == (None, "537e43")
     assert {len(model["sha256"]) for model in table.values() if model["sha256"]} == {64}
+
+
+def test_the_table_names_the_commit_that_a_worker_has(client: TestClient) -> None:
+    """Instead of the branch; other models' are the branch still."""
+    with session_factory().begin() as session:
+        loaded_profiles.announce(session, "tiny", MODELS, {OWL: {**CARD, "name": OWL, "source_revision": "c" * 40}})
+    table = listed(client)
+    assert (table[OWL]["source_revision"], table[SLIM]["source_revision"]) == ("c" * 40, "main")
 
 
 def test_the_table_says_what_is_offered_and_ready(owl_is_lent: None, client: TestClient) -> None:

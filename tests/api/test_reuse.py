@@ -96,7 +96,15 @@ def test_another_question_is_asked_anew(
     assert (answer.status_code, answer.json()["reused_from"]) == (202, None)
 
 
-@pytest.mark.parametrize("models", [{}, {**MODELS, "detect": {**CARD, "revision": "2"}}], ids=["none", "newer"])
+@pytest.mark.parametrize(
+    "models",
+    [
+        {},
+        {**MODELS, "detect": {**CARD, "revision": "2"}},
+        {**MODELS, "detect": {**CARD, "source_revision": "c" * 40}},
+    ],
+    ids=["none", "newer", "of another commit"],
+)
 def test_other_models_answer_anew(
     client: TestClient, question: dict[str, Any], source: str, models: dict[str, Any]
 ) -> None:

@@ -10,7 +10,7 @@ from huggingface_hub.hf_api import RepoSibling
 
 from db.checkpoints import Bundled, Checkpoint, HubRepository, WebFile
 from worker.models.errors import NotAsPublished, PullRefused, PullUnreachable
-from worker.pipeline.model_files import SHA256, WEIGHTS
+from worker.pipeline.model_files import COMMIT, SHA256, WEIGHTS
 
 HUB = "https://huggingface.co"
 TIMEOUT_SECONDS = 30
@@ -31,7 +31,6 @@ CONFIGURATION = frozenset(
     }
 )
 """What transformers reads besides the weights. Repositories hold more: other frameworks' weights, pictures, code."""
-COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from db.checkpoints import Bundled, Checkpoint
 from db.errors import CheckpointInvalid, CheckpointMissing
 from worker.models.download import Progress, download
 from worker.models.errors import DiskFailed, NotAsPublished, PullOffline, PullRunning
-from worker.models.listing import COMMIT, PublishedFile, list_files
+from worker.models.listing import PublishedFile, list_files
 from worker.pipeline.model_files import (
     REVISION,
     SUMS,
@@ -19,6 +19,7 @@ from worker.pipeline.model_files import (
     ModelFolder,
     check_no_others,
     check_sum,
+    read_commit,
     read_sums,
 )
 
@@ -53,7 +54,7 @@ class Puller:
 
     def _pull(self, checkpoint: Checkpoint, folder: Path, progress: Callable[[str], Progress]) -> None:
         known = _known_sums(folder)
-        listing = list_files(checkpoint, mirror=self.mirror, revision=_known_commit(folder))
+        listing = list_files(checkpoint, mirror=self.mirror, revision=read_commit(folder))
         check_no_others(folder, {file.name for file in listing.files})
         if listing.revision:
             _write(folder / REVISION, listing.revision + "\n")
@@ -88,13 +89,6 @@ def _known_sums(folder: Path) -> dict[str, str]:
         return read_sums(folder / SUMS)
     except (FileNotFoundError, CheckpointInvalid):
         return {}
-
-
-def _known_commit(folder: Path) -> str | None:
-    """The one that was pulled before; None, too, where what is written there is none."""
-    path = folder / REVISION
-    found = path.read_text(errors="replace").strip() if path.exists() else ""
-    return found if COMMIT.fullmatch(found) else None
 
 
 def _write(path: Path, text: str) -> None:

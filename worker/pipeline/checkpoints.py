@@ -113,7 +113,7 @@ class Loader:
 
 def card(checkpoint: Checkpoint, files: ModelFiles) -> ModelCard:
     """Which weights these are."""
-    return ModelCard(checkpoint.name, files.revision, checkpoint.license.id)
+    return ModelCard(checkpoint.name, files.revision, checkpoint.license.id, files.commit)
 
 
 # A bar for each file is noise in a worker's log.

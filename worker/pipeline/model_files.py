@@ -13,10 +13,11 @@ BUNDLED = Path(__file__).parent.parent / "tiny" / "checkpoints"
 SUMS = "SHA256SUMS"
 """In the form of `sha256sum`. A pull writes it last: where it is missing, the pull didn't end."""
 REVISION = "REVISION"
-"""Where the commit is kept that was pulled: it is what a damaged file is fetched from again."""
+"""Where the commit is kept that was pulled: results name it, and a damaged file is fetched from it again."""
 UNFINISHED = ".part"
 """What the name of a file ends with while it is being fetched."""
 SHA256 = re.compile("[0-9a-f]{64}")
+COMMIT = re.compile("[0-9a-f]{40}")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """What transformers' weights are called, the safer form first."""
 
@@ -29,6 +30,8 @@ class ModelFiles:
     weights: Path
     sha256: str
     """Of the weights, in hexadecimal."""
+    commit: str | None
+    """The hub's, which the pull wrote down; None where it wrote none."""
 
     @property
     def revision(self) -> str:
@@ -63,12 +66,13 @@ class ModelFolder:
                 check_no_others(folder, sums)
             for name, expected in sums.items():
                 check_sum(folder / name, expected)
+            commit = read_commit(folder)
         except OSError as error:
             raise CheckpointInvalid(folder, str(error)) from error
         weights = next((name for name in weights_names(checkpoint) if name in sums), None)
         if weights is None:
             raise CheckpointInvalid(folder, f"{SUMS} lists no weights")
-        return ModelFiles(folder, folder / weights, sums[weights])
+        return ModelFiles(folder, folder / weights, sums[weights], commit)
 
 
 def weights_names(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -99,10 +103,18 @@ def read_sums(path: Path) -> dict[str, str]:
     return sums
 
 
+def read_commit(folder: Path) -> str | None:
+    """The one that was pulled; None, too, where what is written there is none. Raises OSError."""
+    path = folder / REVISION
+    # A pipe or device would be read for ever.
+    found = path.read_text(errors="replace").strip() if path.is_file() else ""
+    return found if COMMIT.fullmatch(found) else None
+
+
 def check_no_others(folder: Path, names: Container[str]) -> None:
     """Raise `CheckpointInvalid` for a file that isn't one of these, and that transformers might read; OSError.
 
-    What a pull keeps for itself, and hidden files, nobody reads.
+    What a pull keeps beside them, and hidden files, it doesn't read.
     """
     for path in sorted(folder.iterdir()):
         is_ours = path.name in {SUMS, REVISION} or path.name.endswith(UNFINISHED) or path.name.startswith(".")

@@ -16,6 +16,8 @@ class ModelCard:
     name: str
     revision: str
     license: str
+    source_revision: str | None = None
+    """The hub's commit that was pulled; None for what is of no hub."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def test_what_was_pulled_loads(folder: ModelFolder, hub: Hub, slim: Checkpoint) 
     names = {path.name for path in folder.of(slim).iterdir()}
     assert names == {"config.json", "preprocessor_config.json", "model.safetensors", "SHA256SUMS", "REVISION"}
     assert (folder.of(slim) / "REVISION").read_text().strip() == COMMIT
-    assert Loader(folder, Execution.choose("cpu", "float32")).load(slim).card.name == SLIM
+    card = Loader(folder, Execution.choose("cpu", "float32")).load(slim).card
+    assert (card.name, card.source_revision) == (SLIM, COMMIT)
 
 
 def test_a_single_file_comes_from_the_mirrors_same_path(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:

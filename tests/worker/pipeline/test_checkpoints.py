@@ -79,7 +79,7 @@ def test_the_card_names_the_very_weights() -> None:
     checkpoint = CHECKPOINTS["mainmask/tiny-sam"]
     files = ModelFolder(Path()).find(checkpoint)
     found = card(checkpoint, files)
-    assert (found.name, found.license) == ("mainmask/tiny-sam", "Apache-2.0")
+    assert (found.name, found.license, found.source_revision) == ("mainmask/tiny-sam", "Apache-2.0", None)
     assert hashlib.sha256(files.weights.read_bytes()).hexdigest().startswith(found.revision)
 
 

@@ -51,6 +51,25 @@ def test_what_nobody_reads_may_be_there(models: ModelFolder, slim: Checkpoint, n
     assert models.find(slim)
 
 
+@pytest.mark.parametrize(
+    ("text", "commit"),
+    [("c" * 40 + "\n", "c" * 40), ("c" * 39, None), ("main", None), ("", None), ("\N{BOMB}", None)],
+    ids=["a commit", "half of one", "a branch", "nothing", "no text of ours"],
+)
+def test_what_is_no_commit_is_not_told_as_one(
+    models: ModelFolder, slim: Checkpoint, text: str, commit: str | None
+) -> None:
+    """Results name the commit that a pull wrote down; somebody's own words in its place are none."""
+    (models.of(slim) / "REVISION").write_text(text)
+    assert models.find(slim).commit == commit
+
+
+def test_a_pipe_in_the_commits_place_is_not_read(models: ModelFolder, slim: Checkpoint) -> None:
+    """A worker's start would never end."""
+    os.mkfifo(models.of(slim) / "REVISION")
+    assert models.find(slim).commit is None
+
+
 def pipe(path: Path) -> None:
     """Nobody ever writes to it."""
     path.unlink()
