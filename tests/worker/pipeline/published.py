@@ -224,11 +224,17 @@ def _wake(model: Any, *, small: bool) -> None:
 
 
 def publish(
-    name: str, root: Path, *, small: bool = True, weights: Mapping[str, torch.Tensor] | None = None
+    name: str,
+    root: Path,
+    *,
+    small: bool = True,
+    weights: Mapping[str, torch.Tensor] | None = None,
+    preprocessor: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Write the checkpoint as its publisher does into its folder under `root`, with the sums that a pull leaves.
 
-    Its weights are random, or the given ones, which are those of a model of the hub's.
+    Its weights are random, or the given ones, which are those of a model of the hub's. `preprocessor` is what its
+    `preprocessor_config.json` holds, where that isn't to be the bundled model's settings for its size.
     """
     checkpoint = CHECKPOINTS[name]
     folder = ModelFolder(root).of(checkpoint)
@@ -247,6 +253,8 @@ def publish(
         model.save_pretrained(folder)
         side = DETECTOR_SIDE if "grounding" in checkpoint.kind else SIDE
         PROCESSORS[checkpoint.kind.value](folder, side if small else checkpoint.input_pixels)
+        if preprocessor is not None:
+            (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     write_sums(folder)
     return checkpoint
 
@@ -270,6 +278,38 @@ def _like_the_bundled(bundled: str, folder: Path, side: int) -> None:
         if name in settings:
             settings[name] = dict.fromkeys(settings[name], side)
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+
+
+def old_clip_preprocessor(side: int) -> dict[str, Any]:
+    """OpenAI's own, of before there were image processors: sides are plain numbers, and what is usual isn't said."""
+    return {
+        "crop_size": side,
+        "do_center_crop": True,
+        "do_normalize": True,
+        "do_resize": True,
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "resample": 3,
+        "size": side,
+    }
+
+
+def unpadded_grounding_preprocessor(shortest: int, longest: int) -> dict[str, Any]:
+    """GroundingDINO's own, whose sides are 800 and 1333: pictures keep their shapes, and one alone has no padding."""
+    return {
+        "do_normalize": True,
+        "do_pad": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "format": "coco_detection",
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_processor_type": "GroundingDinoImageProcessor",
+        "image_std": [0.229, 0.224, 0.225],
+        "resample": 2,
+        "rescale_factor": 1 / 255,
+        "size": {"longest_edge": longest, "shortest_edge": shortest},
+    }
 
 
 def _siglip(folder: Path, side: int) -> None:

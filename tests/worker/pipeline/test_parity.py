@@ -20,7 +20,14 @@ from tests.worker.pipeline.originals import (
     original_hq_sam,
     original_sam,
 )
-from tests.worker.pipeline.published import ARCHITECTURES, SIDE, publish, small_sam
+from tests.worker.pipeline.published import (
+    ARCHITECTURES,
+    SIDE,
+    old_clip_preprocessor,
+    publish,
+    small_sam,
+    unpadded_grounding_preprocessor,
+)
 from worker.evaluation.measures import mask_iou
 from worker.pipeline import classify, siglip
 from worker.pipeline.box_selection import SHORTEST_SIDE
@@ -35,6 +42,7 @@ from worker.pipeline.transformers_sam import TransformersSegmenter
 EXACT = Execution.choose("cpu", "float32")
 LABELS = ["cat", "dog", "snowboard"]
 BOXES: list[Box] = [(100.0, 90.0, 500.0, 400.0), (0.0, 0.0, 300.0, 600.0)]
+GROUNDING = ["IDEA-Research/grounding-dino-tiny", "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"]
 SIZES = [pytest.param(True, id="small"), pytest.param(False, id="published", marks=pytest.mark.slow)]
 
 
@@ -112,6 +120,21 @@ def test_scores_are_those_of_transformers_pipeline(
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+def test_sides_in_the_words_of_the_first_clip_are_read_as_meant(
+    tmp_path: Path, sample: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scores are those of transformers' pipeline with the same weights and today's words for them."""
+    monkeypatch.setattr(classify, "TEMPLATES", ("a photo of a {}.",))
+    name, square = "openai/clip-vit-base-patch32", sample.crop((0, 0, 600, 600))
+    ours = published(name, tmp_path / "old", preprocessor=old_clip_preprocessor(SIDE))
+    published(name, tmp_path / "new")
+    (folder,) = (tmp_path / "new").iterdir()
+    theirs = pipeline("zero-shot-image-classification", model=str(folder), device="cpu")
+    answers = theirs(square, candidate_labels=LABELS, hypothesis_template="a photo of a {}.")
+    found = {candidate.label: candidate.score for candidate in ours.classify(square, LABELS).candidates}
+    assert found == pytest.approx({answer["label"]: answer["score"] for answer in answers}, abs=1e-5)
+
+
 def check_boxes(ours: Sequence[DetectedBox], theirs: torch.Tensor, scores: torch.Tensor) -> None:
     """Each of ours is one of theirs, to a twentieth of a pixel, and scored alike.
 
@@ -120,29 +143,14 @@ def check_boxes(ours: Sequence[DetectedBox], theirs: torch.Tensor, scores: torch
     assert ours
     for box in ours:
         near = (theirs - torch.tensor(box.box)).abs().amax(-1) < 0.05
+        assert near.any()
         assert (scores[near] - box.score).abs().min() < 1e-4
     is_inside = ((theirs[:, 2:] - theirs[:, :2]) >= SHORTEST_SIDE).all(-1)
     assert max(box.score for box in ours) == pytest.approx(float(scores[is_inside].max()), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("small", "label"),
-    [
-        pytest.param(True, "snowboard", id="small"),
-        pytest.param(True, "red double-decker bus", id="small, of several words"),
-        pytest.param(False, "snowboard", id="published", marks=pytest.mark.slow),
-    ],
-)
-@pytest.mark.parametrize(
-    "name", ["IDEA-Research/grounding-dino-tiny", "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"]
-)
-def test_boxes_are_those_of_transformers_post_processing(
-    name: str, small: bool, label: str, tmp_path: Path, sample: Image.Image
-) -> None:
-    """Of a label whose best token is its own: in the same pixels, with the same scores."""
-    detector = published(name, tmp_path, small=small)
-    (folder,) = tmp_path.iterdir()
-    original = ARCHITECTURES[name].model.from_pretrained(folder).eval()
+def check_detector(detector: Any, original: Any, sample: Image.Image, label: str) -> Any:
+    """Our boxes are those of transformers' model and post-processing; what these looked at is given."""
     inputs = detector._processor(images=sample, text=f"{label}.", return_tensors="pt")
     with torch.inference_mode():
         outputs = original(**inputs)
@@ -153,6 +161,42 @@ def test_boxes_are_those_of_transformers_post_processing(
     )
     found = detector.detect(sample, label, every_instance=True, threshold=1e-12).boxes
     check_boxes(found, clip_boxes_to_image(answer["boxes"], (sample.height, sample.width)), answer["scores"])
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ("small", "label"),
+    [
+        pytest.param(True, "snowboard", id="small"),
+        pytest.param(True, "red double-decker bus", id="small, of several words"),
+        pytest.param(False, "snowboard", id="published", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("name", GROUNDING)
+def test_boxes_are_those_of_transformers_post_processing(
+    name: str, small: bool, label: str, tmp_path: Path, sample: Image.Image
+) -> None:
+    """Of a label whose best token is its own: in the same pixels, with the same scores."""
+    detector = published(name, tmp_path, small=small)
+    (folder,) = tmp_path.iterdir()
+    check_detector(detector, ARCHITECTURES[name].model.from_pretrained(folder).eval(), sample, label)
+
+
+@pytest.mark.parametrize(
+    ("height", "seen"),
+    [pytest.param(600, (133, 199), id="by its height"), pytest.param(300, (74, 222), id="by its width")],
+)
+@pytest.mark.parametrize("name", GROUNDING)
+def test_boxes_in_unpadded_pictures_are_those_of_transformers(
+    name: str, height: int, seen: tuple[int, int], tmp_path: Path, sample: Image.Image
+) -> None:
+    """As the hub's settings have it: a picture is seen in its own shape, whichever side limits it."""
+    picture = sample.crop((0, 0, sample.width, height))
+    detector = published(name, tmp_path, preprocessor=unpadded_grounding_preprocessor(133, 222))
+    (folder,) = tmp_path.iterdir()
+    inputs = check_detector(detector, ARCHITECTURES[name].model.from_pretrained(folder).eval(), picture, "snowboard")
+    assert tuple(inputs["pixel_values"].shape[-2:]) == seen
+    assert inputs["pixel_mask"].all()
 
 
 @pytest.mark.parametrize(
