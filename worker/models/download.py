@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from worker.models.environment import read_for
 from worker.models.errors import DiskFailed, NotAsPublished, PullRefused, PullUnreachable
 from worker.models.listing import PublishedFile
 from worker.pipeline.model_files import UNFINISHED
@@ -32,43 +33,49 @@ def download(file: PublishedFile, folder: Path, progress: Progress) -> str:
     What came before a break is kept beside it as `.part`, also for the next call. Raises `PullUnreachable`,
     `PullRefused`, `NotAsPublished` and `DiskFailed`.
     """
+    with read_for(file.url):
+        client = httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers={"Accept-Encoding": "identity"})
+    with client:
+        try:
+            return _make(client, file, folder, progress)
+        except OSError as error:
+            raise DiskFailed(folder, error.strerror or str(error)) from error
+
+
+def _make(client: httpx.Client, file: PublishedFile, folder: Path, progress: Progress) -> str:
     part = folder / (file.name + UNFINISHED)
-    try:
-        resumed = part.exists()
-        _fetch(file, part, progress)
+    resumed = part.exists()
+    _fetch(client, file, part, progress)
+    digest = _sha256(part)
+    if resumed and _difference(file, part, digest):
+        # The beginning may be that of another version: once more, from the start.
+        part.unlink()
+        _fetch(client, file, part, progress)
         digest = _sha256(part)
-        if resumed and _difference(file, part, digest):
-            # The beginning may be that of another version: once more, from the start.
-            part.unlink()
-            _fetch(file, part, progress)
-            digest = _sha256(part)
-        if difference := _difference(file, part, digest):
-            part.unlink()
-            raise NotAsPublished(file.url, difference)
-        part.replace(folder / file.name)
-    except OSError as error:
-        raise DiskFailed(folder, error.strerror or str(error)) from error
+    if difference := _difference(file, part, digest):
+        part.unlink()
+        raise NotAsPublished(file.url, difference)
+    part.replace(folder / file.name)
     return digest
 
 
-def _fetch(file: PublishedFile, part: Path, progress: Progress) -> None:
+def _fetch(client: httpx.Client, file: PublishedFile, part: Path, progress: Progress) -> None:
     """Until all of it is there; a broken connection is taken up again."""
     attempts = ATTEMPTS
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers={"Accept-Encoding": "identity"}) as client:
-        while True:
-            before = _size(part)
-            try:
-                _stream(client, file, part, progress)
-            except (httpx.TransportError, Broken) as error:
-                # As long as it moves, it may break as often as it likes.
-                attempts = ATTEMPTS if _size(part) > before else attempts - 1
-                if not attempts:
-                    raise PullUnreachable(file.url, str(error) or type(error).__name__) from error
-                time.sleep(PAUSE_SECONDS)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise PullRefused(file.url, str(error)) from error
-            else:
-                return
+    while True:
+        before = _size(part)
+        try:
+            _stream(client, file, part, progress)
+        except (httpx.TransportError, Broken) as error:
+            # As long as it moves, it may break as often as it likes.
+            attempts = ATTEMPTS if _size(part) > before else attempts - 1
+            if not attempts:
+                raise PullUnreachable(file.url, str(error) or type(error).__name__) from error
+            time.sleep(PAUSE_SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PullRefused(file.url, str(error)) from error
+        else:
+            return
 
 
 def _stream(client: httpx.Client, file: PublishedFile, part: Path, progress: Progress) -> None:

@@ -24,7 +24,7 @@ class PullUnreachable(MainmaskError):
 
 
 class PullRefused(MainmaskError):
-    """The server won't give it."""
+    """The server won't give it, or can't be asked with the proxy and certificates that the environment names."""
 
     code = "pull-refused"
 

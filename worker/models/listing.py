@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, errors, hf_hub_url
+from huggingface_hub import HfApi, errors, get_session, hf_hub_url
 from huggingface_hub.hf_api import RepoSibling
 
 from db.checkpoints import Bundled, Checkpoint, HubRepository, WebFile
+from worker.models.environment import read_for
 from worker.models.errors import NotAsPublished, PullRefused, PullUnreachable
 from worker.pipeline.model_files import COMMIT, SHA256, WEIGHTS
 
@@ -73,6 +74,8 @@ def list_files(checkpoint: Checkpoint, *, mirror: str | None = None, revision: s
 
 def _of_repository(source: HubRepository, endpoint: str, revision: str | None) -> Listing:
     where = f"{endpoint}/{source.repository}"
+    with read_for(where):
+        get_session()  # the client that the hub's library keeps: built here, its troubles aren't the hub's
     try:
         # Without the user's token: what is public needs none, and a mirror has no business with it.
         info = HfApi(endpoint, token=False).model_info(

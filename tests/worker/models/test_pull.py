@@ -5,10 +5,13 @@ import json
 import os
 import shutil
 import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from huggingface_hub import close_session
 
 from db.checkpoints import Checkpoint
 from db.errors import CheckpointInvalid, CheckpointMissing, MainmaskError
@@ -167,6 +170,40 @@ def test_nobody_there_is_told(folder: ModelFolder, slim: Checkpoint, monkeypatch
     """A mirror that nothing listens at."""
     with pytest.raises(PullUnreachable, match="127"):
         Puller(folder, mirror="http://127.0.0.1:9").pull(slim, silent)
+
+
+ENVIRONMENTS = {
+    "a proxy of another kind": ("ALL_PROXY", "foo://proxy.example", "proxy can't be used: Unknown scheme"),
+    "a proxy at no port": ("ALL_PROXY", "http://proxy.example:port", "proxy can't be used: Invalid port"),
+    "a proxy that takes another package": ("ALL_PROXY", "socks5://proxy.example", "proxy can't be used: .*SOCKS"),
+    "no certificates": ("SSL_CERT_FILE", "/no/such/file", "certificates of SSL_CERT_FILE .*: No such file"),
+    "other than certificates": ("SSL_CERT_FILE", "/dev/null", "certificates of SSL_CERT_FILE .* can't be read: "),
+}
+
+
+@pytest.fixture(params=["a repository", "a file"])
+def either(request: pytest.FixtureRequest, slim: Checkpoint, sam: Checkpoint) -> Iterator[Checkpoint]:
+    """A checkpoint of each kind; the client that the hub's library keeps is built in the test, and anew after it."""
+    close_session()
+    yield slim if request.param == "a repository" else sam
+    close_session()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_an_environment_that_gives_no_client_is_told(
+    folder: ModelFolder,
+    hub: Hub,
+    either: Checkpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: tuple[str, str, str],
+) -> None:
+    """A wrong proxy or file of certificates is neither the disk's fault nor the hub's, and nothing is asked."""
+    variable, value, said = environment
+    monkeypatch.setitem(sys.modules, "socksio", None)  # it isn't installed with us
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(PullRefused, match=said):
+        pull(folder, hub, either)
+    assert hub.requests == []
 
 
 def test_other_bytes_than_published_are_thrown_away(folder: ModelFolder, hub: Hub, sam: Checkpoint) -> None:
