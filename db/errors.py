@@ -196,6 +196,17 @@ class CheckpointInvalid(MainmaskError):
         super().__init__(f"The checkpoint {source} can't be used: {reason}.")
 
 
+class DeviceUnavailable(MainmaskError):
+    """The settings name a device that PyTorch doesn't know, or that isn't on this machine."""
+
+    code = "device-unavailable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"Models can't run on the device {name!r}: {reason}. The setting MAINMASK_DEVICE names another."
+        )
+
+
 class AnswerNotFinite(MainmaskError):
     """A model answers with numbers that are none: its weights are spoilt, or half precision is too narrow for it."""
 

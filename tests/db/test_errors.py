@@ -27,6 +27,7 @@ ALL = [
     errors.JobNotFailed("0199", "running"),
     errors.CheckpointInvalid("tiny", "it is broken"),
     errors.CheckpointMissing("openai/clip", "/models"),
+    errors.DeviceUnavailable("cuda", "Found no NVIDIA driver on your system"),
     errors.AnswerNotFinite("masks"),
     errors.UnknownProfile("huge", ["tiny"]),
     errors.UnknownModel("huge", "detect", ["tiny"]),

@@ -39,6 +39,18 @@ def test_a_ready_file_that_a_killed_worker_left_is_gone_before_the_models_load(
     assert seen == [False]
 
 
+def test_a_worker_without_its_device_ends_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which one it was told to take, and takes no job."""
+    monkeypatch.setenv("MAINMASK_DEVICE", "foo")
+    settings.cache_clear()
+    runtime_module.runtime.cache_clear()
+    try:
+        with pytest.raises(SystemExit, match="The worker can't start: Models can't run on the device 'foo'"):
+            worker_app.load_models()
+    finally:
+        settings.cache_clear()
+
+
 def test_what_a_worker_has_loaded_is_no_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector looks at what jobs make, and not again and again at all that PyTorch is made of."""
     monkeypatch.setattr(runtime_module, "runtime", Mock())

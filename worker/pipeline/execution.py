@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from db.errors import DeviceUnavailable
 from worker.pipeline.batching import BatchLimits
 from worker.pipeline.compilation import Compiled
 from worker.pipeline.encoding import Encode, Encoder, Memory
@@ -55,7 +56,7 @@ class Execution:
     ) -> "Execution":
         """By names. Device `auto`: CUDA where there is one. Dtype `auto`: the fastest that the device computes in.
 
-        Raises `ValueError` for a dtype that isn't one of `DTYPES`.
+        Raises `DeviceUnavailable`, and `ValueError` for a dtype that isn't one of `DTYPES`.
         """
         target = choose_device(device)
         if dtype != "auto" and dtype not in DTYPES:
@@ -97,10 +98,19 @@ class Execution:
 
 
 def choose_device(name: str) -> torch.device:
-    """A torch device by its name; `auto` takes CUDA where there is one."""
+    """A torch device by its name; `auto` takes CUDA where there is one.
+
+    Raises `DeviceUnavailable` for a name that PyTorch doesn't know, and for a device that isn't here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        # PyTorch knows many devices that this machine, or this build of PyTorch, hasn't: one that is here counts.
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceUnavailable(name, str(error).splitlines()[0].partition(". ")[0]) from error
+    return device
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:

@@ -58,8 +58,8 @@ class Pipeline:
     ) -> "Pipeline":
         """Load a profile's three models; `models_dir` is where pulled ones lie.
 
-        `execution` says more than the device: without, nothing is batched or remembered. Raises `UnknownProfile`,
-        `CheckpointMissing` and `CheckpointInvalid`.
+        `execution` says more than the device: without, nothing is batched or remembered. Raises `DeviceUnavailable`,
+        `UnknownProfile`, `CheckpointMissing` and `CheckpointInvalid`.
         """
         loader = Loader(ModelFolder(models_dir or default_models_dir()), execution or Execution.choose(device))
         return cls.of(chosen(profile_name), loader.load)

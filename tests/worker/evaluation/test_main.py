@@ -192,6 +192,16 @@ def test_what_is_wrong_is_told(
     assert said in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_device_that_is_not_there_is_told(
+    annotations: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As models that aren't there."""
+    monkeypatch.setenv("MAINMASK_DEVICE", "foo")
+    settings.cache_clear()
+    assert main([str(annotations)]) == 1
+    assert capsys.readouterr().err.startswith("Models can't run on the device 'foo'")
+
+
 def test_the_command_hands_its_options_on(annotations: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that were given, as the workers' program reads them."""
     ran: list[tuple[str, ...]] = []

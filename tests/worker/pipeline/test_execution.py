@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from db.errors import DeviceUnavailable
 from worker.pipeline import execution
 from worker.pipeline.execution import Execution, choose_device, fastest_dtype, has_bfloat16, keep_freed_memory
 
@@ -17,6 +18,22 @@ def test_the_device_is_the_one_asked_for(name: str) -> None:
     """`auto` takes CUDA where there is one, else the CPU."""
     expected = "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
     assert choose_device(name).type == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("foo", "the device 'foo': Expected one of cpu, cuda"),
+        ("", "must not be empty"),
+        ("meta", "meta tensors"),
+        pytest.param("cuda:64", "CUDA|NVIDIA", id="a GPU that isn't there"),
+    ],
+)
+def test_a_device_that_is_not_here_is_told(name: str, said: str) -> None:
+    """Whether PyTorch knows none of that name, or this machine has none: in one line."""
+    with pytest.raises(DeviceUnavailable, match=said) as refusal:
+        choose_device(name)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
