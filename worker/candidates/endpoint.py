@@ -8,7 +8,8 @@ the description: see `worker.candidates.answers`.
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -16,7 +17,7 @@ import httpx
 from worker.candidates.answers import SCHEMA, read_answer
 from worker.candidates.memo import Memo
 from worker.candidates.pace import Pace
-from worker.candidates.problems import EndpointFailed, PassingFailure
+from worker.candidates.problems import EndpointFailed, ParametersRefused, PassingFailure
 
 ATTEMPTS = 2
 PAUSE_SECONDS = 0.3
@@ -24,6 +25,8 @@ REST_SECONDS = 30.0
 """After a failure the endpoint isn't asked for so long: each job would wait for the same timeout."""
 MAXIMUM_ANSWER_BYTES = 64 * 1024
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
+OLDER_PARAMETERS = ("max_tokens", "temperature")
+"""Which many servers know alone, and OpenAI's models that reason refuse."""
 
 INSTRUCTIONS = (
     "You read descriptions of pictures. List the physical things, living beings and scenery that the description "
@@ -75,6 +78,8 @@ class Endpoint:
         # with the process cost one call each.
         self._memo: Memo[list[str]] = Memo(rules.remembered)
         self._rest_until = 0.0
+        self._takes_newer_parameters = False
+        """It refused the older ones, and took these. Threads that find it out together each write the same."""
 
     def read(self, description: str) -> list[str]:
         """What the description names, by the model's reading; raises `EndpointFailed`. The same text is asked once."""
@@ -88,10 +93,8 @@ class Endpoint:
         for attempt in range(ATTEMPTS):
             if self._clock() < self._rest_until:
                 raise EndpointFailed("it failed a moment ago")
-            if not self._pace.take():
-                raise EndpointFailed(f"its {self._rules.calls_per_minute} calls a minute are used up")
             try:
-                return self._call(description, deadline)
+                return _content(self._complete(description, deadline))
             except PassingFailure as failure:
                 if attempt + 1 == ATTEMPTS or self._clock() + PAUSE_SECONDS > deadline:
                     self._rest_until = self._clock() + REST_SECONDS
@@ -99,16 +102,32 @@ class Endpoint:
                 time.sleep(PAUSE_SECONDS * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
         raise AssertionError("the last attempt returns or raises")
 
-    def _call(self, description: str, deadline: float) -> str:
+    def _complete(self, description: str, deadline: float) -> bytes:
+        """The answer's body, asked for with the parameters that the model takes."""
+        question = self._question(description)
+        if not self._takes_newer_parameters:
+            older = {"temperature": 0, "max_tokens": self._rules.maximum_tokens}
+            with suppress(ParametersRefused):
+                return self._call(question | older, deadline)
+        body = self._call(question | {"max_completion_tokens": self._rules.maximum_tokens}, deadline)
+        self._takes_newer_parameters = True
+        return body
+
+    def _call(self, question: Mapping[str, object], deadline: float) -> bytes:
+        if not self._pace.take():
+            raise EndpointFailed(f"its {self._rules.calls_per_minute} calls a minute are used up")
         left = max(0.001, deadline - self._clock())
         address = f"{self._rules.url.rstrip('/')}/chat/completions"
         try:
-            with self._http.stream("POST", address, json=self._body(description), timeout=left) as response:
+            with self._http.stream("POST", address, json=question, timeout=left) as response:
+                said = f"it answers with status {response.status_code}"
                 if response.status_code in PASSING:
-                    raise PassingFailure(f"it answers with status {response.status_code}")
+                    raise PassingFailure(said)
+                if response.status_code == httpx.codes.BAD_REQUEST and _is_refusal(self._bounded(response, deadline)):
+                    raise ParametersRefused(said)
                 if response.status_code != httpx.codes.OK:
-                    raise EndpointFailed(f"it answers with status {response.status_code}")
-                return _content(self._bounded(response, deadline))
+                    raise EndpointFailed(said)
+                return self._bounded(response, deadline)
         except httpx.TimeoutException as error:
             raise PassingFailure("it doesn't answer in time") from error
         except httpx.HTTPError as error:
@@ -125,20 +144,27 @@ class Endpoint:
                 raise PassingFailure("it doesn't answer in time")
         return body
 
-    def _body(self, description: str) -> dict[str, object]:
+    def _question(self, description: str) -> dict[str, object]:
         return {
             "model": self._rules.model,
             "messages": [
                 {"role": "system", "content": INSTRUCTIONS},
                 {"role": "user", "content": json.dumps({"description": description}, ensure_ascii=False)},
             ],
-            "temperature": 0,
-            "max_tokens": self._rules.maximum_tokens,
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": "candidates", "strict": True, "schema": SCHEMA},
             },
         }
+
+
+def _is_refusal(body: bytes) -> bool:
+    """Whether an error names one of the older parameters, wherever: servers fill OpenAI's form each in its own way."""
+    try:
+        error = str(json.loads(body)["error"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
+    return any(name in error for name in OLDER_PARAMETERS)
 
 
 def _content(body: bytes) -> str:

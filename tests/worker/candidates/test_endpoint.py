@@ -120,6 +120,9 @@ BAD = {
     "too long": httpx.Response(200, content=b" " * (MAXIMUM_ANSWER_BYTES + 1)),
     "unauthorized": httpx.Response(401),
     "not found": httpx.Response(404),
+    "a bad request": httpx.Response(400, json={"error": {"message": "no such model", "param": "model"}}),
+    "a bad request without words": httpx.Response(400, json=["max_tokens"]),
+    "a bad request of nonsense": httpx.Response(400, text="[" * 50_000),
     "a redirect": httpx.Response(307, headers={"Location": "http://elsewhere.example/"}),
 }
 
@@ -143,6 +146,61 @@ def test_passing_trouble_is_tried_once_more(trouble: httpx.Response | Exception)
     """The second attempt may do."""
     model = Model(trouble, completion(("man", "man")))
     assert model.endpoint().read(TEXT) == ["man"]
+
+
+def refusal(**error: object) -> httpx.Response:
+    """As OpenAI says what is wrong with a request."""
+    return httpx.Response(400, json={"error": error})
+
+
+REFUSALS = {
+    "max_tokens": refusal(
+        message="Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'.",
+        type="invalid_request_error",
+        param="max_tokens",
+        code="unsupported_parameter",
+    ),
+    "temperature": refusal(message="Only the default is supported.", param="temperature", code="unsupported_value"),
+    "in words alone": refusal(message="`temperature` is deprecated for this model.", param=None),
+    "no more than words": httpx.Response(400, json={"error": "unknown field max_tokens"}),
+}
+
+
+def parameters(request: httpx.Request) -> set[str]:
+    """Those of a request that not every model takes."""
+    return set(json.loads(request.content)) & {"max_tokens", "max_completion_tokens", "temperature"}
+
+
+OLDER, NEWER = {"max_tokens", "temperature"}, {"max_completion_tokens"}
+
+
+@pytest.mark.parametrize("refused", REFUSALS.values(), ids=REFUSALS)
+def test_a_model_that_refuses_the_older_parameters_is_asked_with_the_newer(refused: httpx.Response) -> None:
+    """Once more at once, and from then on: of each description one call is made."""
+    model = Model(refused, completion(("man", "man")))
+    endpoint = model.endpoint(maximum_tokens=77)
+    assert [endpoint.read(f"man {number}") for number in range(3)] == [["man"]] * 3
+    assert [parameters(request) for request in model.requests] == [OLDER, NEWER, NEWER, NEWER]
+    assert json.loads(model.requests[1].content)["max_completion_tokens"] == 77
+
+
+def test_a_model_that_refuses_the_newer_parameters_too_is_asked_with_the_older_again() -> None:
+    """What it refused was that one request: it may know no others."""
+    refused = refusal(message="'max_tokens' is too large for this description", param="max_tokens")
+    model = Model(refused, refused, completion(("man", "man")))
+    endpoint = model.endpoint()
+    with pytest.raises(EndpointFailed, match="status 400"):
+        endpoint.read("a long man")
+    assert endpoint.read("a man") == ["man"]
+    assert [parameters(request) for request in model.requests] == [OLDER, NEWER, OLDER]
+
+
+def test_asking_with_the_newer_parameters_is_a_call_of_its_own() -> None:
+    """And is counted."""
+    model = Model(REFUSALS["max_tokens"], completion(("man", "man")))
+    with pytest.raises(EndpointFailed, match="used up"):
+        model.endpoint(calls_per_minute=1).read(TEXT)
+    assert len(model.requests) == 1
 
 
 def test_after_a_failure_the_endpoint_rests() -> None:
