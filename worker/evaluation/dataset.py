@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.evaluation.errors import DatasetInvalid
-from worker.evaluation.outlines import mask_of
+from worker.evaluation.outlines import FARTHEST, mask_of
 from worker.pipeline.results import Box
 
 WRONG = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -115,7 +115,8 @@ def _reason(error: Exception) -> str:
 def _json(path: Path) -> Any:
     """The file's content; raises ValueError for one of another form, as RefCOCO's own pickles are, and OSError."""
     try:
-        return json.loads(path.read_text())
+        # Some editors begin a file with the encoding's mark.
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"it is no JSON: {error}") from error
 
@@ -131,9 +132,7 @@ class Coco:
     def __init__(self, document: Any, folder: Path) -> None:
         if not isinstance(document, dict):
             raise ValueError("it is no JSON object with `images`, `annotations` and `categories`")
-        names = {found: str(category["name"]) for found, category in _by_id("category", document).items()}
-        if not all(name.strip() and _is_text(name) for name in names.values()):
-            raise ValueError("one of its categories has no name, or one that is no text")
+        names = {found: _name(category) for found, category in _by_id("category", document).items()}
         self._images = _by_id("image", document)
         self._references = document.get("refs")
         self.unannotated = 0
@@ -164,7 +163,7 @@ class Coco:
             # It is no object, and may be any number of them.
             self._crowds[image].append(truth)
         elif truth.box[0] < truth.box[2] and truth.box[1] < truth.box[3]:
-            self._take(annotation["id"], truth, image, is_main=bool(annotation.get(MAIN)))
+            self._take(annotation["id"], truth, image, is_main=_is_main(annotation))
 
     def _take(self, own: Any, truth: Truth, image: Any, *, is_main: bool) -> None:
         if own in self._truths:
@@ -207,7 +206,7 @@ class Coco:
             elif own not in self._of_image.get(image, ()):
                 raise ValueError(f"object {own} is not on picture {image}")
             else:
-                samples += [self._sample(image, own, [], sentence["sent"]) for sentence in sentences]
+                samples += [self._sample(image, own, [], _words(sentence, own)) for sentence in sentences]
         return samples
 
     def _sample(self, image_id: Any, main_id: Any, labels: list[str], description: str | None) -> Sample:
@@ -226,7 +225,7 @@ class Coco:
         )
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether models can read it: JSON can spell halves of characters, which are none."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
@@ -241,11 +240,33 @@ def _by_id(noun: str, document: Mapping[str, Any]) -> dict[Any, Any]:
     return found
 
 
+def _name(category: Mapping[str, Any]) -> str:
+    name = category["name"]
+    if not _is_text(name) or not name.strip():
+        raise ValueError(f"category {category['id']} has no name, or one that is no text")
+    return name
+
+
+def _words(sentence: Mapping[str, Any], own: Any) -> str:
+    words = sentence["sent"]
+    if not _is_text(words):
+        raise ValueError(f"a sentence about object {own} is no text")
+    return words
+
+
+def _is_main(annotation: Mapping[str, Any]) -> bool:
+    said = annotation.get(MAIN, False)
+    if not isinstance(said, bool):
+        raise ValueError(f"its {MAIN} is {json.dumps(said)}, neither true nor false")
+    return said
+
+
 def _truth(annotation: Mapping[str, Any], label: str) -> Truth:
     left, top, width, height = map(float, annotation["bbox"])
     area = float(annotation.get("area") or width * height)
-    if not all(map(math.isfinite, (left, top, width, height))) or min(width, height) < 0:
-        raise ValueError(f"its box {annotation['bbox']} is none")
+    box = (left, top, left + width, top + height)
+    if not all(abs(edge) < FARTHEST for edge in box) or min(width, height) < 0:
+        raise ValueError(f"its box {annotation['bbox']} is none, or leads far out of the picture")
     if not math.isfinite(area):
         raise ValueError(f"its area {area} is none")
-    return Truth(label, (left, top, left + width, top + height), area, annotation["segmentation"])
+    return Truth(label, box, area, annotation["segmentation"])

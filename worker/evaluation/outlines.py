@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 FARTHEST = 100_000
-"""How far from the corner a polygon may lead, in pixels: memory goes with it."""
+"""How far from the corner a polygon or a box may lead, in pixels: memory goes with it, and models' numbers end."""
 LONGEST_RUN_BITS = 40
 
 

@@ -1,5 +1,6 @@
 """Annotation files: what they ask, and what is wrong with them."""
 
+import codecs
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,12 @@ def test_what_is_said_to_be_the_main_object_is(write: Annotate) -> None:
     assert sample.main.label == "sofa"
 
 
+def test_what_is_said_not_to_be_the_main_object_is_not(write: Annotate) -> None:
+    """As if nothing were said."""
+    (sample,) = read_dataset(write(annotation(1, 2, 0, 10, main_object=False), annotation(2, 1, 40, 30))).samples
+    assert sample.main.label == "cat"
+
+
 def test_a_description_stands_for_the_candidates(write: Annotate) -> None:
     """Of the picture that has one."""
     images = [{"id": 1, "file_name": "one.png", "description": "a cat on its sofa"}]
@@ -103,6 +110,33 @@ def test_sentences_about_what_is_not_annotated_are_counted(write: Annotate, tmp_
     assert (len(dataset.samples), dataset.unannotated) == (1, 3)
     with pytest.raises(DatasetInvalid, match=r"refs\.json can't be used: no sentence is about an object"):
         read_dataset(write(annotation(2, 1, 0, 10)), references=refs)
+
+
+@pytest.mark.parametrize("sentence", [None, 7], ids=repr)
+def test_a_sentence_that_is_no_text_is_refused(write: Annotate, sentence: object) -> None:
+    """Without its words the question would be another one."""
+    refs = [{"image_id": 1, "ann_id": 1, "sentences": [{"sent": "the cat"}, {"sent": sentence}]}]
+    with pytest.raises(DatasetInvalid, match="a sentence about object 1 is no text"):
+        read_dataset(write(annotation(1, 1, 0, 10), refs=refs))
+
+
+@pytest.mark.parametrize("name", [None, 7, " "], ids=repr)
+def test_a_category_without_a_name_is_refused(write: Annotate, name: object) -> None:
+    """Models can't be asked for what it isn't called."""
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": name}]
+    with pytest.raises(DatasetInvalid, match="category 2 has no name, or one that is no text"):
+        read_dataset(write(annotation(1, 1, 0, 10), categories=categories))
+
+
+def test_a_mark_of_the_encoding_is_no_content(write: Annotate, tmp_path: Path) -> None:
+    """Some editors begin a file with one."""
+    path = write(annotation(1, 1, 0, 10))
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    refs = tmp_path / "refs.json"
+    content = json.dumps([{"image_id": 1, "ann_id": 1, "sentences": [{"sent": "кошка"}]}], ensure_ascii=False)
+    refs.write_text(content, encoding="utf-8-sig")
+    (sample,) = read_dataset(path, references=refs).samples
+    assert sample.description == "кошка"
 
 
 @pytest.mark.parametrize(
@@ -156,10 +190,14 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "another's id": ({"id": 1}, "annotation 2 of 2: an earlier one has the id 1, too"),
     "short box": ({"bbox": [1, 2]}, "annotation 2 of 2"),
     "negative box": ({"bbox": [1, 2, -3, 4]}, "annotation 2 of 2: .*is none"),
+    "endless box": ({"bbox": [0, 0, 1e308, 1e308]}, "annotation 2 of 2: .*leads far out of the picture"),
     "box of nothing": ({"bbox": [float("nan")] * 4}, "annotation 2 of 2: .*is none"),
     "endless area": ({"area": float("inf")}, "annotation 2 of 2: .*is none"),
     "area in words": ({"area": "large"}, "annotation 2 of 2"),
     "a list for an id": ({"id": [1]}, "annotation 2 of 2"),
+    "a word for yes": ({"main_object": "false"}, 'annotation 2 of 2: its main_object is "false", neither true nor'),
+    "a number for yes": ({"main_object": 1}, "annotation 2 of 2: its main_object is 1, neither true nor false"),
+    "nothing for yes": ({"main_object": None}, "annotation 2 of 2: its main_object is null, neither true nor false"),
 }
 
 
