@@ -16,6 +16,7 @@ Profile = Annotated[str | None, typer.Option(help="tiny, base or large, instead 
 Limit = Annotated[int | None, typer.Option(help="Ask only so many questions.", min=1)]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write figures and answers there.")]
 Sheet = Annotated[Path | None, typer.Option(help="Write a picture of the worst answers there (PNG).")]
+Worst = Annotated[int | None, typer.Option(help="How many answers the sheet shows; 12 if it isn't said.", min=1)]
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -26,6 +27,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option
     limit: Limit = None,
     json: JsonFile = None,
     sheet: Sheet = None,
+    worst: Worst = None,
 ) -> None:
     """Measure models on annotated pictures: main objects, boxes, masks, by stage and all together.
 
@@ -38,6 +40,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option
         "--limit": limit,
         "--json": json,
         "--sheet": sheet,
+        "--worst": worst,
     }
     options = (f"{name}={value}" for name, value in given.items() if value is not None)
     run("worker.evaluation", str(annotations), *options)

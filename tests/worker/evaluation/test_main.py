@@ -206,5 +206,6 @@ def test_the_command_hands_its_options_on(annotations: Path, monkeypatch: pytest
     """Those that were given, as the workers' program reads them."""
     ran: list[tuple[str, ...]] = []
     monkeypatch.setattr(command, "run", lambda *arguments: ran.append(arguments))
-    command.evaluate(annotations, profile="tiny", limit=3, sheet=Path("sheet.png"))
-    assert ran == [("worker.evaluation", str(annotations), "--profile=tiny", "--limit=3", "--sheet=sheet.png")]
+    command.evaluate(annotations, profile="tiny", limit=3, sheet=Path("sheet.png"), worst=20)
+    options = ("--profile=tiny", "--limit=3", "--sheet=sheet.png", "--worst=20")
+    assert ran == [("worker.evaluation", str(annotations), *options)]
