@@ -26,7 +26,7 @@ def snap(image: Image.Image, logits: NDArray[np.float32]) -> BoolMask:
     """The mask, with the pixels that the model is unsure of given to the side whose colours they have.
 
     The cut runs where neighbours differ most. Source: Rother, Kolmogorov and Blake, "GrabCut", 2004; the cut is
-    OpenCV's. A mask of all pixels or none stays.
+    OpenCV's. A mask of all pixels or none stays, and so does one of which the cut would leave nothing.
     """
     height, width = logits.shape
     scale = SIDE / max(height, width)
@@ -42,4 +42,6 @@ def snap(image: Image.Image, logits: NDArray[np.float32]) -> BoolMask:
     cv2.setRNGSeed(0)  # colours are grouped from a random start: the same picture gets the same mask
     cv2.grabCut(pixels, labels, (0, 0, 1, 1), np.zeros(GAUSSIANS), np.zeros(GAUSSIANS), ROUNDS, cv2.GC_INIT_WITH_MASK)
     cut = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.float32)
-    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5)
+    mask = np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5)
+    # A few pixels in the colours of what is around them go to the other side whole: the thing is there all the same.
+    return mask if mask.any() else np.asarray(logits > 0)

@@ -76,6 +76,17 @@ def test_a_picture_of_one_colour_has_a_mask_all_the_same() -> None:
     assert not mask[~disc(size, 1.45)].any()
 
 
+@pytest.mark.parametrize("side", [1, 3, 4, 10])
+@pytest.mark.parametrize("outside", [-SURE / 2, -8.0], ids=["unsure", "sure"])
+@pytest.mark.parametrize("size", [(1000, 1000), (200, 100)])
+def test_a_thing_of_a_few_pixels_is_not_lost(size: tuple[int, int], outside: float, side: int) -> None:
+    """Where the picture has no edge to cut at, and no colour of the thing's own, the model's edges stay."""
+    few = np.full((size[1], size[0]), outside, np.float32)
+    few[50 : 50 + side, 60 : 60 + side] = SURE / 2
+    mask = snap(Image.new("RGB", size, "white"), few)
+    assert mask[50 : 50 + side, 60 : 60 + side].any()
+
+
 def test_the_same_picture_has_the_same_mask() -> None:
     """Also in several threads at once: colours are grouped from the same start."""
     images = [picture(size) for size in SIZES]
