@@ -2,6 +2,7 @@
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from worker.pipeline.execution import DTYPES, Execution
 
 
 def description() -> dict[str, Any]:
-    """What a reader needs to judge the figures; the load is that before the benchmarks began."""
+    """What a reader needs to judge the figures: when, and on what. The load is that before the benchmarks began."""
     execution = Execution.choose()
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "device": str(execution.device),
