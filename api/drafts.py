@@ -16,9 +16,9 @@ from api.images import ImageHeader
 from api.submissions import Submission
 from db import reuse, tracing, uploads
 from db.errors import MainmaskError, ObjectMissing, UploadNotFound
-from db.jobs import NewJob
 from db.keys import image_key, upload_key
 from db.models import Job
+from db.new_jobs import NewJob
 from db.session import session_factory
 from db.settings import settings
 from db.storage import object_store

@@ -1,7 +1,7 @@
 """Jobs in Postgres: each state change is one guarded UPDATE. Nothing here commits."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,48 +14,16 @@ from db import batches, job_statements, outbox, tallies
 from db.errors import JobNotFound
 from db.keys import submitted_at
 from db.models import JSON, Job, Stage
+from db.new_jobs import NewJob
 from db.states import (
     JOB_TRANSITIONS,
-    Artifact,
-    Instances,
     JobStatus,
-    OnMissing,
     Outcome,
-    Priority,
     StageName,
     StageStatus,
     check_job,
     check_stage,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewJob:
-    """What a caller submits: the image lies in the object storage already, or at a URL."""
-
-    id: UUID
-    tenant: str
-    profile: str
-    description: str | None = None
-    labels: list[str] | None = None
-    instances_wanted: Instances = Instances.BEST
-    models: dict[str, str] | None = None
-    outputs: list[str] = field(default_factory=lambda: list(Artifact))
-    box_threshold: float | None = None
-    on_missing: OnMissing = OnMissing.NOT_FOUND
-    priority: Priority = Priority.NORMAL
-    caller_metadata: dict[str, Any] = field(default_factory=dict)
-    webhook_url: str | None = None
-    webhook_events: list[str] | None = None
-    batch_id: UUID | None = None
-    reuse: bool = True
-    reuse_key: str | None = None
-    traceparent: str | None = None
-    image_url: str | None = None
-    image_sha256: str | None = None
-    image_width: int | None = None
-    image_height: int | None = None
-    image_bytes: int | None = None
 
 
 def create(session: Session, new: NewJob, *, message_priority: int = 0) -> Job:

@@ -10,9 +10,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from db import loaded_profiles, outbox, tallies
-from db.jobs import NewJob
 from db.keys import artifact_key, submitted_at
 from db.models import Instance, Job, Stage
+from db.new_jobs import NewJob
 from db.states import Artifact, JobStatus
 from db.storage import ObjectStore
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from db.jobs import NewJob
+from db.new_jobs import NewJob
 
 
 def new_job(**values: Any) -> NewJob:

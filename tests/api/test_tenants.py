@@ -9,8 +9,8 @@ from uuid_utils.compat import uuid7
 from api.app import create_app
 from db import batches, jobs
 from db.batches import NewBatch
-from db.jobs import NewJob
 from db.models import Delivery, Job
+from db.new_jobs import NewJob
 from db.session import session_factory
 from db.states import DeliveryStatus, Event, JobStatus
 from tests.api_keys import ADMIN, GuardedRoute, Headers, bearer, code_of, guarded_routes, new_caller, new_key

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from uuid_utils.compat import uuid7
 
 from db import jobs
-from db.jobs import NewJob
 from db.keys import image_key
+from db.new_jobs import NewJob
 from db.session import session_factory
 from db.storage import object_store
 

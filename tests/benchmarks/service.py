@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from uuid_utils.compat import uuid7
 
 from db import jobs, messages
-from db.jobs import NewJob
 from db.keys import image_key
 from db.models import Job
+from db.new_jobs import NewJob
 from db.session import session_factory
 from db.settings import settings as read_settings
 from db.states import TERMINAL, JobStatus, StageName

@@ -17,10 +17,11 @@ from rich.progress import track
 from db.errors import MainmaskError, OutOfMemory
 from db.profiles import PROFILES, chosen
 from db.settings import settings
-from worker.evaluation.dataset import Sample, read_dataset
+from worker.evaluation.dataset import read_dataset
 from worker.evaluation.errors import DatasetInvalid, QuestionInvalid
 from worker.evaluation.evaluator import Evaluator, Outcome
 from worker.evaluation.report import document, figures, table
+from worker.evaluation.samples import Sample
 from worker.evaluation.sheet import sheet, worst
 from worker.pipeline.checkpoints import Loader
 from worker.pipeline.execution import Execution

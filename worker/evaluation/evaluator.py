@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from db.errors import ImageOutOfShape, ImageTooLarge, InvalidImage, NoCandidates
-from worker.evaluation.dataset import Sample
 from worker.evaluation.errors import QuestionInvalid
 from worker.evaluation.measures import Matches, box_iou, mask_iou, match
+from worker.evaluation.samples import Sample
 from worker.pipeline.images import decode
 from worker.pipeline.masks import encode_rle
 from worker.pipeline.pipeline import Pipeline

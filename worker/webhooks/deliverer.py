@@ -15,9 +15,9 @@ from structlog.contextvars import bind_contextvars
 
 from db import deliveries, lines, messages, signing, tracing
 from db.deliveries import Answered, Claim, Step
-from db.documents import UrlSigner
 from db.errors import MainmaskError
 from db.lines import Limits
+from db.result_documents import UrlSigner
 from db.session import OUTAGES
 from db.states import DeliveryStatus
 from worker.outgoing.busy import OutgoingBusy

@@ -11,7 +11,8 @@ from standardwebhooks import Webhook
 
 from db import batches, jobs
 from db.deliveries import Claim
-from db.documents import BatchDocument, JobDocument, UrlSigner, batch_document, job_document
+from db.documents import BatchDocument, JobDocument, batch_document, job_document
+from db.result_documents import UrlSigner
 
 USER_AGENT = f"mainmask/{version('mainmask')}"
 
