@@ -7,10 +7,10 @@ from uuid import UUID
 from db import claims, jobs
 from db.claims import Holder
 from db.keys import artifact_key
-from db.models import Instance
 from db.session import session_factory
 from db.states import Artifact, Outcome, StageName
 from db.storage import object_store
+from tests.new_jobs import new_instance
 
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
 MODELS = {str(name): CARD for name in StageName}
@@ -39,17 +39,7 @@ def finish(
             jobs.start(session, job_id)
             next_stage = name.next if name.next in stages else None
             claims.complete(session, claim, results[name], CARD, hand_on_to=next_stage)
-        found: dict[str, Any] = {
-            "box": [1.0, 2.0, 3.0, 4.0],
-            "box_score": 0.9,
-            "mask_box": [1.0, 2.0, 3.0, 4.0],
-            "area": 4,
-            "predicted_iou": 0.8,
-            "stability": 0.7,
-            "rle": {"size": [48, 64], "counts": "x"},
-            "polygons": [[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]],
-        }
-        session.add(Instance(job_id=job_id, position=0, label=label, **(found | instance)))
+        session.add(new_instance(job_id, label=label, **instance))
         session.flush()
         jobs.succeed(session, job_id, stages[-1], Outcome.FOUND, label)
         # Before the job says that they are there.

@@ -10,23 +10,13 @@ from uuid_utils.compat import uuid7
 from db import claims, jobs
 from db.claims import Claim, Holder
 from db.errors import JobNotFound
-from db.models import Instance, Job
+from db.models import Job
 from db.states import JobStatus, Outcome, StageName, StageStatus
+from tests.new_jobs import new_instance
 from tests.statements import listened_to
 
 RESULT: dict[str, Any] = {"boxes": []}
 CARD = {"name": "a model", "revision": "1", "license": "MIT"}
-INSTANCE: dict[str, Any] = {
-    "label": "cat",
-    "box": [1, 2, 3, 4],
-    "box_score": 0.5,
-    "mask_box": [1, 2, 3, 4],
-    "area": 4,
-    "predicted_iou": 0.9,
-    "stability": 0.9,
-    "rle": {},
-    "polygons": [],
-}
 ERROR = {"type": "invalid-image", "message": "broken"}
 
 
@@ -68,7 +58,7 @@ def test_a_job_is_asked_for_in_one_statement_until_it_succeeds(session: Session,
     for name in StageName:
         complete(session, job.id, name)
     jobs.succeed(session, job.id, StageName.SEGMENT, Outcome.FOUND, "cat")
-    session.add_all(Instance(job_id=job.id, position=position, **INSTANCE) for position in (1, 0))
+    session.add_all(new_instance(job.id, position) for position in (1, 0))
     session.flush()
     with listened_to() as statements:
         assert [found.position for found in stored(session, job.id).instances] == [0, 1]
