@@ -26,7 +26,7 @@ MINUTES ?= 5
 soak: $(VENV)/.installed-dev ## Random faults under steady load, and an account of every job (MINUTES=5)
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
-bench: $(VENV)/.installed-dev ## Measure speed and memory against the goals (half an hour, with the machine to itself)
+bench: $(VENV)/.installed-dev ## Measure speed and memory against the goals (over an hour, with the machine to itself)
 	@$(BIN)/python -m tests.benchmarks
 
 bench-smoke: $(VENV)/.installed-dev ## A little of every benchmark: do they run?

@@ -30,6 +30,11 @@ TEXT_CACHE_BYTES = 8 << 20
 """Of features of sets of labels: a few thousand sets."""
 
 
+def text_cache() -> Cache[torch.Tensor]:
+    """For the features of sets of labels."""
+    return Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
+
+
 def middle_of(size: tuple[int, int], share: float) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the middle of a picture of (width, height), `share` of each side."""
     left, top = (round(side * (1 - share) / 2) for side in size)
@@ -59,7 +64,7 @@ class Classifier:
         # Padding with the mean colour is zero after normalisation: the padding says nothing.
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
         self.encode: Encode = self._encode
-        self._texts: Cache[torch.Tensor] = Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
+        self._texts = text_cache()
 
     def classify(self, image: Image.Image, labels: Sequence[str]) -> Classification:
         """Rank `labels` (at least one) as names of the main object of an RGB picture.

@@ -8,10 +8,9 @@ import torch
 from PIL import Image
 from transformers import SiglipModel, SiglipProcessor
 
-from worker.pipeline.cache import Cache
 from worker.pipeline.calibration import UNCALIBRATED
 from worker.pipeline.choosing import choose
-from worker.pipeline.classify import TEMPLATES, TEXT_CACHE_BYTES, Classifier
+from worker.pipeline.classify import TEMPLATES, Classifier, text_cache
 from worker.pipeline.encoding import Encode
 from worker.pipeline.hugging_face import plain_tokens, pooled, processed
 from worker.pipeline.images import pad_to_square
@@ -34,7 +33,7 @@ class SiglipClassifier(Classifier):
         self._processor = processor
         self._fill = tuple(round(255 * mean) for mean in processor.image_processor.image_mean)
         self.encode: Encode = self._encode
-        self._texts: Cache[torch.Tensor] = Cache("label_features", TEXT_CACHE_BYTES, lambda features: features.nbytes)
+        self._texts = text_cache()
 
     @memory_errors()
     @torch.inference_mode()

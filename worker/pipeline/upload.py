@@ -42,11 +42,11 @@ def upload(planes: Tensor, device: torch.device) -> Tensor:
 
 @cache
 def _copies(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch's own
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch gives its constructor no types
 
 
 def where_resized(size: tuple[int, int], device: torch.device) -> torch.device:
-    """Whether a picture of this width and height is made smaller on the device, or by the host before it goes there."""
+    """Where a picture of this width and height is made smaller: on the device, or by the host before it goes there."""
     return device if max(size) <= LARGEST_SIDE else CPU
 
 

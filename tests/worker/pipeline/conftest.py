@@ -1,4 +1,4 @@
-"""The bundled models, loaded once."""
+"""The bundled models and the local extractor, loaded once."""
 
 from pathlib import Path
 
@@ -7,9 +7,16 @@ import torch
 from PIL import Image
 
 import mainmask
+from worker.pipeline.labels import LabelExtractor
 from worker.pipeline.pipeline import Pipeline
 
 SAMPLE = Path(mainmask.__file__).parent / "sample"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What is marked `gpu` is skipped, and says so, where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +36,9 @@ def sample() -> Image.Image:
 def truth() -> Image.Image:
     """The snowboard's true mask."""
     return Image.open(SAMPLE / "snowboard-mask.png").convert("1")
+
+
+@pytest.fixture(scope="session")
+def extractor() -> LabelExtractor:
+    """It takes seconds to build and keeps no state."""
+    return LabelExtractor()

@@ -185,12 +185,6 @@ KNOWN_MISSES = {
 """What the rules get wrong, and why. One that comes right fails its test, and then leaves this table."""
 
 
-@pytest.fixture(scope="module")
-def extractor() -> LabelExtractor:
-    """One for all tests."""
-    return LabelExtractor()
-
-
 @pytest.mark.parametrize(
     ("description", "candidates"),
     [

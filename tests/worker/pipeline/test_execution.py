@@ -85,7 +85,6 @@ def test_the_setting_is_stronger() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_the_gpu_is_taken_where_there_is_one() -> None:
     """In half precision."""
     chosen = Execution.choose()

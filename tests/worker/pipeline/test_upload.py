@@ -95,7 +95,6 @@ def test_a_gpu_is_sent_pictures_beside_its_kernels(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_every_picture_arrives_whole() -> None:
     """However many are on their way, and whatever the device does meanwhile."""
 
@@ -111,7 +110,6 @@ def test_every_picture_arrives_whole() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_resizes_as_a_cpu_does() -> None:
     """Give or take one."""
     image, transform = noise(640, 480), ResizeLongestSide(256)
