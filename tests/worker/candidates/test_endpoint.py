@@ -1,58 +1,17 @@
 """The operator's language model: what it is asked, what is believed of its answer, and what it may cost."""
 
 import json
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.states import CandidateSource
-from worker.candidates import endpoint as endpoint_module
+from tests.worker.candidates.language_model import RULES, TEXT, Model, completion
 from worker.candidates.answers import LONGEST_LABEL, read_answer
-from worker.candidates.endpoint import MAXIMUM_ANSWER_BYTES, REST_SECONDS, Endpoint, EndpointRules
-from worker.candidates.memo import Memo
-from worker.candidates.nominator import MAXIMUM_CANDIDATES, Nominator
+from worker.candidates.endpoint import MAXIMUM_ANSWER_BYTES, REST_SECONDS
 from worker.candidates.problems import EndpointFailed
-
-RULES = EndpointRules("http://llm.internal:11434/v1/", "small", key="secret-key", timeout_seconds=5)
-TEXT = "The man skiing on his new snowboard!"
-
-
-def completion(*named: tuple[str, str]) -> httpx.Response:
-    """A chat completion that names (label, quote) pairs."""
-    content = json.dumps({"candidates": [{"label": label, "quote": quote} for label, quote in named]})
-    return httpx.Response(200, json={"choices": [{"message": {"content": content}}]})
-
-
-class Model:
-    """The endpoint's far side: gives its answers one after another, the last again and again."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.now = 1000.0
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def endpoint(self, **rules: Any) -> Endpoint:
-        return Endpoint(replace(RULES, **rules), transport=httpx.MockTransport(self), clock=lambda: self.now)
-
-
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts follow at once."""
-    monkeypatch.setattr(endpoint_module, "PAUSE_SECONDS", 0.0)
 
 
 def test_the_description_is_sent_as_data_and_the_answer_s_form_is_demanded() -> None:
@@ -243,77 +202,6 @@ def test_a_long_description_is_not_sent() -> None:
     with pytest.raises(EndpointFailed, match="not sent"):
         model.endpoint(maximum_characters=10).read("a man " * 3)
     assert model.requests == []
-
-
-def test_the_memo_forgets_the_least_used() -> None:
-    """It never holds more than it may."""
-    memo: Memo[str] = Memo(2)
-    asked: list[str] = []
-
-    def asking(question: str) -> Callable[[], str]:
-        return lambda: asked.append(question) or question  # type: ignore[func-returns-value] # append gives None
-
-    for question in ("a", "b", "a", "c", "a", "b"):
-        assert memo.get(question, asking(question)) == question
-    assert asked == ["a", "b", "c", "b"]
-
-
-def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
-    """The next one asks again."""
-    memo: Memo[str] = Memo(2)
-    begun, end = threading.Event(), threading.Event()
-
-    def fail() -> str:
-        begun.set()
-        end.wait(5)
-        raise EndpointFailed("no")
-
-    with ThreadPoolExecutor() as threads:
-        first = threads.submit(memo.get, "a", fail)
-        begun.wait(5)
-        second = threads.submit(memo.get, "a", fail)
-        end.set()
-        for answer in (first, second):
-            with pytest.raises(EndpointFailed):
-                answer.result(5)
-    assert memo.get("a", lambda: "yes") == "yes"
-
-
-class LocalExtractor:
-    """Finds a cat in anything but an empty text."""
-
-    def extract(self, description: str, *, maximum: int = MAXIMUM_CANDIDATES) -> list[str]:
-        return ["cat"] if description else []
-
-
-def test_where_the_endpoint_fails_the_local_extractor_reads() -> None:
-    """The job goes on, and says who named its candidates and why."""
-    nominations = Nominator(LocalExtractor(), Model(httpx.Response(401)).endpoint()).nominate(None, TEXT)
-    assert (nominations.labels, nominations.source) == (["cat"], CandidateSource.LOCAL)
-    assert nominations.notes == [
-        "The language model did not name the candidates, the local extractor did: it answers with status 401."
-    ]
-
-
-def test_where_the_endpoint_names_nothing_the_local_extractor_reads_too() -> None:
-    """Two must see nothing before a job fails for want of candidates."""
-    nominations = Nominator(LocalExtractor(), Model(completion()).endpoint()).nominate(None, TEXT)
-    assert (nominations.labels, nominations.source, nominations.notes) == (["cat"], CandidateSource.LOCAL, [])
-
-
-def test_the_caller_s_labels_are_not_sent_anywhere() -> None:
-    """There is nothing to name."""
-    model = Model(completion())
-    nominations = Nominator(LocalExtractor(), model.endpoint()).nominate(["dog", "Dog"], None)
-    assert (nominations.labels, nominations.source) == (["dog"], CandidateSource.LABELS)
-    assert model.requests == []
-
-
-def test_no_more_candidates_than_twenty_come_of_a_description() -> None:
-    """However many a model names."""
-    words = [f"thing{number}" for number in range(50)]
-    model = Model(completion(*((word, word) for word in words)))
-    assert Nominator(LocalExtractor(), model.endpoint()).nominate(None, " ".join(words)).labels == words[:20]
 
 
 def test_the_key_is_not_shown() -> None:

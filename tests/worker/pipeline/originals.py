@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from db.checkpoints import SamSize
-from tests.worker.pipeline.published import SIDE
+from tests.worker.pipeline.architectures import SIDE
 from worker.pipeline.sam import PUBLISHED, SamArchitecture, VisionTransformer, build_sam
 
 with warnings.catch_warnings():

@@ -13,6 +13,7 @@ from segment_anything import SamPredictor, sam_model_registry
 from torchvision.ops import clip_boxes_to_image
 from transformers import SamConfig, SamImageProcessor, SamModel, pipeline
 
+from tests.worker.pipeline.architectures import ARCHITECTURES, SIDE, small_sam
 from tests.worker.pipeline.originals import (
     SMALL,
     HqPredictor,
@@ -21,11 +22,8 @@ from tests.worker.pipeline.originals import (
     original_sam,
 )
 from tests.worker.pipeline.published import (
-    ARCHITECTURES,
-    SIDE,
     old_clip_preprocessor,
     publish,
-    small_sam,
     unpadded_grounding_preprocessor,
 )
 from worker.evaluation.measures import mask_iou
